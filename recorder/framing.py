@@ -1,0 +1,93 @@
+"""One event, one line: JSON whose last member is the CRC-32 of the bytes before it.
+
+A line looks like ``{"event":"scored",...,"crc":"0badf00d"}\\n``, so it is still plain JSON. The
+checksum covers the bytes before ``,"crc":``. Lines are split on 0x0A only: ``str.splitlines`` also
+splits on U+2028 and others, which may stand in any text.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+
+import msgspec
+
+from recorder.errors import CorruptJournalError, MisuseError
+from recorder.events import Event, Known, Unknown
+from recorder.messages import Json
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Known)
+_TAIL = len(',"crc":"00000000"}')
+
+
+class _Stamp(msgspec.Struct):
+    event: str
+    session: str
+    seq: int
+    ts: str
+
+
+def encode(value: Json) -> bytes:
+    """Write *value* as compact JSON in UTF-8; lone surrogates are escaped, NaN becomes null.
+
+    Raises:
+        MisuseError: the value has no JSON form, or is nested too deeply to be read back.
+    """
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:
+        return json.dumps(msgspec.to_builtins(value), separators=(",", ":")).encode()
+    except (TypeError, RecursionError, OverflowError) as error:
+        raise MisuseError(f"this can't be written as JSON: {error}") from error
+
+
+def frame(event: Event) -> bytes:
+    """Write *event* as one journal line, newline included."""
+    body = event.raw if isinstance(event, Unknown) else encode(event)[:-1]
+    return b'%b,"crc":"%08x"}\n' % (body, zlib.crc32(body))
+
+
+def check(line: bytes) -> bytes:
+    """Give the part of *line* (without its newline) that its checksum covers.
+
+    Raises:
+        CorruptJournalError: there is no checksum, or it does not match.
+    """
+    body, tail = line[:-_TAIL], line[-_TAIL:]
+    if tail != b',"crc":"%08x"}' % zlib.crc32(body):
+        raise CorruptJournalError("the checksum does not match")
+    return body
+
+
+def unframe(line: bytes) -> Event:
+    """Read one journal line (without its newline) back into its event.
+
+    Raises:
+        CorruptJournalError: the checksum does not match, or no event has this shape.
+    """
+    body = check(line)
+    document = body + b"}"
+    try:
+        return _decoder.decode(document)
+    except (msgspec.DecodeError, RecursionError) as error:
+        return _unusual(body, document, error)
+
+
+def _unusual(body: bytes, document: bytes, error: Exception) -> Event:
+    """Read what the fast path refuses: lone surrogates, and events of a later version."""
+    try:
+        loose = json.loads(document)
+        stamp = msgspec.convert(loose, _Stamp)
+        if stamp.event in _KNOWN_TAGS:
+            return msgspec.convert(loose, Known)
+    except (ValueError, RecursionError) as cause:
+        raise CorruptJournalError(f"no event has this shape: {error}") from cause
+    return Unknown(
+        event=stamp.event, session=stamp.session, seq=stamp.seq, ts=stamp.ts, raw=body
+    )
+
+
+_KNOWN_TAGS = frozenset(
+    str(kind.__struct_config__.tag) for kind in Known.__args__  # type: ignore[attr-defined]
+)

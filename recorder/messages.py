@@ -1,0 +1,119 @@
+"""The values a conversation is made of.
+
+Everything here is frozen and free of I/O. A field typed :data:`Json` holds whatever the model, the
+tool or the input row held; nothing is coerced on the way in, so nothing can be lost.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+Json: TypeAlias = Any
+"""Any value that JSON can hold."""
+
+Origin: TypeAlias = Literal["dataset", "user", "harness", "model"]
+"""Who put a turn into the conversation; ``harness`` turns are synthetic."""
+
+Status: TypeAlias = Literal["ok", "error", "timeout", "invalid", "skipped", "cancelled", "unknown"]
+"""How a tool call ended, as its executor saw it (``unknown``: nobody saw it)."""
+
+Effect: TypeAlias = Literal["pure", "read", "workspace", "external"]
+"""What running a tool may change: nothing, nothing, its own workspace, the world."""
+
+Outcome: TypeAlias = Literal[
+    "completed", "limit", "refused", "model_error", "tool_error", "interrupted", "uncertain"
+]
+"""How a session ended."""
+
+
+class ToolCall(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A call as the model wrote it.
+
+    ``arguments`` is the raw string: it may be broken JSON, and is kept as it came.
+    """
+
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A turn that a session begins with, or one that is neither a reply nor a tool result.
+
+    ``content`` is a string, or a list of content parts as the OpenAI chat format has them. The
+    fields below ``origin`` are only used by assistant and tool messages of a given history.
+    """
+
+    role: str
+    content: Json = None
+    origin: Origin = "dataset"
+    name: str | None = None
+    calls: tuple[ToolCall, ...] = ()
+    reasoning: str | None = None
+    call_id: str | None = None
+
+
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Tokens of one reply or of a whole session; ``input`` includes ``cached``.
+
+    ``cost_usd`` is ``None`` where no price is known. ``estimated`` says that the endpoint gave no
+    figures and these were counted.
+    """
+
+    input: int = 0
+    output: int = 0
+    cached: int = 0
+    reasoning: int = 0
+    cost_usd: float | None = None
+    estimated: bool = False
+
+
+def add_usage(one: Usage, other: Usage) -> Usage:
+    """Sum two usages; a cost is known as soon as one of them is."""
+    costs = [usage.cost_usd for usage in (one, other) if usage.cost_usd is not None]
+    return Usage(
+        input=one.input + other.input,
+        output=one.output + other.output,
+        cached=one.cached + other.cached,
+        reasoning=one.reasoning + other.reasoning,
+        cost_usd=sum(costs) if costs else None,
+        estimated=one.estimated or other.estimated,
+    )
+
+
+def text_of(content: Json, image: str = "[image]") -> str | None:
+    """Flatten *content* to one string: text parts joined by newlines, *image* for each picture.
+
+    ``None`` stays ``None``; what is neither text nor parts is written as JSON.
+    """
+    if content is None or isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return _as_json(content)
+    return "\n".join(_part(part, image) for part in content)
+
+
+_PICTURES = ("image_url", "image", "input_image")
+
+
+def _part(part: Json, image: str) -> str:
+    if isinstance(part, dict) and isinstance(part.get("text"), str):
+        return part["text"]
+    if isinstance(part, dict) and part.get("type") in _PICTURES:
+        return image
+    return part if isinstance(part, str) else _as_json(part)
+
+
+def _as_json(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+class Times(msgspec.Struct, frozen=True, omit_defaults=True):
+    """When something started, gave its first token (replies only) and finished, in UTC."""
+
+    started: str = ""
+    first_token: str | None = None
+    finished: str = ""

@@ -1,0 +1,260 @@
+"""A session is the fold of its events.
+
+``apply(session, event) -> session`` is the only way anything happens to a session, and it is pure.
+The order of facts it admits::
+
+    ToolsDeclared*  SessionStarted  ( ModelFailed* ModelReplied (ToolStarted | ToolReturned)*
+                                    | UserSpoke | Scored )*  SessionEnded  (Scored* SessionResumed ...)*
+
+A turn is a :class:`~recorder.messages.Message` or a :class:`Step`: a reply with everything that
+came of its calls. Results stand in a step in the order they arrived; :func:`pair` puts them in the
+order of the calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+import msgspec
+
+from recorder.errors import MisuseError
+from recorder.events import (
+    Event,
+    ModelFailed,
+    ModelReplied,
+    Scored,
+    SegmentOpened,
+    SessionEnded,
+    SessionResumed,
+    SessionStarted,
+    ToolReturned,
+    ToolsDeclared,
+    ToolStarted,
+    Unknown,
+    UserSpoke,
+)
+from recorder.messages import Json, Message, ToolCall, Usage, add_usage, text_of
+
+
+class Step(msgspec.Struct, frozen=True):
+    """A reply and everything that came of its calls."""
+
+    reply: ModelReplied
+    started: tuple[ToolStarted, ...] = ()
+    results: tuple[ToolReturned, ...] = ()
+
+
+Turn: TypeAlias = Message | Step
+
+
+class Session(msgspec.Struct, frozen=True):
+    """What is known of one session; ``seq`` is the number its next event must carry."""
+
+    id: str = ""
+    seq: int = 0
+    tools: tuple[dict[str, Json], ...] = ()
+    started: SessionStarted | None = None
+    turns: tuple[Turn, ...] = ()
+    orphans: tuple[ToolReturned, ...] = ()
+    replies: int = 0
+    failures: tuple[ModelFailed, ...] = ()
+    failing: int = 0
+    usage: Usage = Usage()
+    rewards: dict[str, float | None] = {}
+    attempt: int = 1
+    ended: SessionEnded | None = None
+    began: str = ""
+    last: str = ""
+
+
+class Pairing(msgspec.Struct, frozen=True):
+    """A step's calls with their results, in the order of the calls; and what fits no call."""
+
+    pairs: tuple[tuple[ToolCall, ToolReturned | None], ...]
+    duplicates: tuple[ToolReturned, ...] = ()
+    orphans: tuple[ToolReturned, ...] = ()
+
+
+def pair(step: Step) -> Pairing:
+    """Match the results of *step* to its calls, by call id.
+
+    Where no result carries an id and there are as many results as calls, they match by position.
+    """
+    calls, results = step.reply.calls, step.results
+    if results and len(results) == len(calls) and not any(r.call_id for r in results):
+        return Pairing(tuple(zip(calls, results, strict=True)))
+    waiting = list(results)
+    pairs = tuple((call, _take(waiting, call.id)) for call in calls)
+    ids = {call.id for call in calls}
+    return Pairing(
+        pairs,
+        duplicates=tuple(r for r in waiting if r.call_id in ids),
+        orphans=tuple(r for r in waiting if r.call_id not in ids),
+    )
+
+
+def _take(waiting: list[ToolReturned], call_id: str) -> ToolReturned | None:
+    for index, result in enumerate(waiting):
+        if result.call_id == call_id:
+            return waiting.pop(index)
+    return None
+
+
+def unanswered(step: Step) -> tuple[ToolCall, ...]:
+    """The calls of *step* that have no result yet, in their order."""
+    if not step.reply.calls:
+        return ()
+    return tuple(call for call, result in pair(step).pairs if result is None)
+
+
+def fold(events: Iterable[Event], session: Session | None = None) -> Session:
+    """Apply *events* one after the other, beginning with *session* or with nothing."""
+    session = session or Session()
+    for event in events:
+        session = apply(session, event)
+    return session
+
+
+def apply(session: Session, event: Event) -> Session:
+    """Give the session after *event*.
+
+    Facts about a segment leave the session's place in its own order alone.
+
+    Raises:
+        MisuseError: the event belongs elsewhere, or can't come at this point.
+    """
+    if isinstance(event, SegmentOpened):
+        return session
+    if isinstance(event, ToolsDeclared):
+        return msgspec.structs.replace(session, tools=event.tools)
+    _admit(session, event)
+    change = _CHANGES.get(type(event))
+    changed = change(session, event) if change else session
+    return msgspec.structs.replace(changed, id=event.session, seq=event.seq + 1, last=event.ts)
+
+
+_AFTER_THE_END = (SessionResumed, Scored)
+
+
+def _admit(session: Session, event: Event) -> None:
+    """Refuse what can't come now; unknown facts may come whenever their number is due."""
+    name = type(event).__name__
+    if event.seq != session.seq:
+        raise MisuseError(
+            f"session {event.session!r}: {name} has seq {event.seq}, expected {session.seq}"
+        )
+    if session.id and event.session != session.id:
+        raise MisuseError(f"{name} of session {event.session!r} offered to {session.id!r}")
+    if isinstance(event, Unknown):
+        return
+    if (session.started is None) != isinstance(event, SessionStarted):
+        when = "before the session started" if session.started is None else "a second time"
+        raise MisuseError(f"session {event.session!r}: {name} came {when}")
+    if session.ended and not isinstance(event, _AFTER_THE_END):
+        raise MisuseError(f"session {session.id!r} has ended: {name} can't be recorded")
+
+
+def _start(session: Session, event: SessionStarted) -> Session:
+    begun = msgspec.structs.replace(
+        session, started=event, began=event.ts
+    )
+    for message in event.messages:
+        begun = _open_with(begun, message)
+    return begun
+
+
+def _open_with(session: Session, message: Message) -> Session:
+    """Add a turn of a given history, as if it had happened here."""
+    started = session.started
+    assert started is not None  # noqa: S101  # narrowed: called while starting
+    stamp = {"session": started.session, "seq": started.seq, "ts": started.ts}
+    if message.role == "assistant":
+        reply = ModelReplied(
+            **stamp,
+            text=text_of(message.content),
+            reasoning=message.reasoning,
+            calls=message.calls,
+            origin=message.origin,
+        )
+        return _add_turn(session, Step(reply))
+    if message.role == "tool":
+        result = ToolReturned(**stamp, call_id=message.call_id, output=message.content)
+        return _return(session, result)
+    return _add_turn(session, message)
+
+
+def _add_turn(session: Session, turn: Turn) -> Session:
+    return msgspec.structs.replace(session, turns=(*session.turns, turn))
+
+
+def _reply(session: Session, event: ModelReplied) -> Session:
+    return msgspec.structs.replace(
+        session,
+        turns=(*session.turns, Step(event)),
+        replies=session.replies + 1,
+        failing=0,
+        usage=add_usage(session.usage, event.usage) if event.usage else session.usage,
+    )
+
+
+def _fail(session: Session, event: ModelFailed) -> Session:
+    return msgspec.structs.replace(
+        session,
+        failures=(*session.failures, event),
+        failing=session.failing + 1,
+        usage=add_usage(session.usage, event.usage) if event.usage else session.usage,
+    )
+
+
+def _speak(session: Session, event: UserSpoke) -> Session:
+    return _add_turn(session, Message(event.role, event.content, event.origin))
+
+
+def _call(session: Session, event: ToolStarted) -> Session:
+    step = _step_with_calls(session)
+    if step is None:
+        raise MisuseError(
+            f"session {session.id!r}: tool call {event.call_id!r} started, but no call is open"
+        )
+    changed = msgspec.structs.replace(step, started=(*step.started, event))
+    return msgspec.structs.replace(session, turns=(*session.turns[:-1], changed))
+
+
+def _return(session: Session, event: ToolReturned) -> Session:
+    step = _step_with_calls(session)
+    if step is None:
+        return msgspec.structs.replace(session, orphans=(*session.orphans, event))
+    changed = msgspec.structs.replace(step, results=(*step.results, event))
+    return msgspec.structs.replace(session, turns=(*session.turns[:-1], changed))
+
+
+def _step_with_calls(session: Session) -> Step | None:
+    """The last turn, if it is a reply that asked for something."""
+    last = session.turns[-1] if session.turns else None
+    return last if isinstance(last, Step) and last.reply.calls else None
+
+
+def _score(session: Session, event: Scored) -> Session:
+    return msgspec.structs.replace(session, rewards={**session.rewards, **event.rewards})
+
+
+def _resume(session: Session, event: SessionResumed) -> Session:
+    return msgspec.structs.replace(session, attempt=event.attempt, ended=None, failing=0)
+
+
+def _end(session: Session, event: SessionEnded) -> Session:
+    return msgspec.structs.replace(session, ended=event)
+
+
+_CHANGES: dict[type, Callable[[Session, Any], Session]] = {
+    SessionStarted: _start,
+    ModelFailed: _fail,
+    ModelReplied: _reply,
+    ToolStarted: _call,
+    ToolReturned: _return,
+    UserSpoke: _speak,
+    Scored: _score,
+    SessionResumed: _resume,
+    SessionEnded: _end,
+}
