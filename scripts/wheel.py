@@ -31,6 +31,8 @@ def faults(files: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
+    # uv_build looks for its program on the path, where an environment that is not activated is not.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     os.chdir(Path(__file__).resolve().parent.parent)
     files = names()
     print(f"the wheel holds {len(files)} files")
