@@ -11,6 +11,12 @@
 from __future__ import annotations
 
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hermes_run.models.failure import Failure
+
+
 class HermesRunError(Exception):
     """Root of everything the runner raises."""
 
@@ -21,3 +27,11 @@ class UsageError(HermesRunError):
 
 class SandboxError(HermesRunError):
     """A workspace or a sandbox can't be made, or broke."""
+
+
+class EndpointError(HermesRunError):
+    """An attempt gave no usable reply; ``failure`` says what went wrong and what follows."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.error)
+        self.failure = failure

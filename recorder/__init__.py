@@ -7,3 +7,32 @@ Use it in any agent, ours or somebody else's::
             await session.model_replied(text="...", calls=[...], usage=...)
             await session.tool_returned(call_id, output)
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from recorder.blocking import open_sync as open_sync
+    from recorder.journal import JournalSettings as JournalSettings
+    from recorder.reader import fold_journal as fold_journal
+    from recorder.record import open_record as open  # noqa: A004  # recorder.open reads as it should
+
+_PUBLIC = {
+    "JournalSettings": ("recorder.journal", "JournalSettings"),
+    "fold_journal": ("recorder.reader", "fold_journal"),
+    "open": ("recorder.record", "open_record"),
+    "open_sync": ("recorder.blocking", "open_sync"),
+}
+
+__all__ = ["JournalSettings", "fold_journal", "open", "open_sync"]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  # whatever was asked for
+    """Load what is asked for when it is asked for: reading a journal needs no event loop."""
+    try:
+        module, attribute = _PUBLIC[name]
+    except KeyError:
+        raise AttributeError(f"module 'recorder' has no attribute {name!r}") from None
+    return getattr(import_module(module), attribute)

@@ -48,6 +48,11 @@ def frame(event: Event) -> bytes:
     return b'%b,"crc":"%08x"}\n' % (body, zlib.crc32(body))
 
 
+def checksum(line: bytes) -> bytes:
+    """The eight hex digits that *line* (without its newline) ends with."""
+    return line[-10:-2]
+
+
 def check(line: bytes) -> bytes:
     """Give the part of *line* (without its newline) that its checksum covers.
 

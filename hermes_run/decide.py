@@ -1,0 +1,64 @@
+"""What a session needs next. Pure: the same session and limits always give the same step."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from hermes_run.limits import Limits, exceeded
+from recorder.messages import Outcome, ToolCall
+from recorder.session import Session, Step, unanswered
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """The model is to be asked."""
+
+
+class Call(msgspec.Struct, frozen=True):
+    """These calls are to run, all at once."""
+
+    calls: tuple[ToolCall, ...]
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """Nothing more is to be done."""
+
+    outcome: Outcome
+    reason: str
+    error: str | None = None
+
+
+Next: TypeAlias = Ask | Call | Stop
+
+_REFUSED = ("content_filter", "refusal")
+
+
+def decide(session: Session, limits: Limits) -> Next:
+    """Give the next step of *session*.
+
+    Calls without a result come first; then what ends a session: an answer that asks for nothing
+    more, an endpoint that was given up, a bound that is reached. Else the model is asked.
+    """
+    last = session.turns[-1] if session.turns else None
+    if isinstance(last, Step) and (missing := unanswered(last)):
+        return Call(missing)
+    if isinstance(last, Step) and not last.reply.calls and last.reply.origin == "model":
+        return _after_answer(last)
+    if session.failing and session.failures[-1].wait_s is None:
+        failure = session.failures[-1]
+        return Stop("model_error", failure.failure, failure.error)
+    if reason := exceeded(session, limits):
+        return Stop("limit", reason)
+    return Ask()
+
+
+def _after_answer(step: Step) -> Stop:
+    reply = step.reply
+    if reply.refusal is not None or reply.finish_reason in _REFUSED:
+        return Stop("refused", reply.finish_reason or "refusal", reply.refusal)
+    if reply.finish_reason == "length":
+        return Stop("limit", "reply_length")
+    if not (reply.text or "").strip():
+        return Stop("model_error", "empty_reply", "the model gave no answer and no calls")
+    return Stop("completed", "answered")

@@ -1,0 +1,50 @@
+"""What a model promises to the loop."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from recorder.messages import Json, Times, ToolCall, Usage
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A chat completion to ask for.
+
+    ``messages`` are encoded already, one JSON object each, so that a turn is serialised once in a
+    session's life; ``tools`` is the encoded list of schemas, empty where there are none.
+    """
+
+    model: str
+    messages: tuple[bytes, ...]
+    tools: bytes = b""
+    sampling: dict[str, Json] = {}
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """A complete reply; the fields are those of :class:`recorder.events.ModelReplied`."""
+
+    text: str | None = None
+    reasoning: str | None = None
+    refusal: str | None = None
+    provider_state: Json = None
+    calls: tuple[ToolCall, ...] = ()
+    finish_reason: str | None = None
+    model: str | None = None
+    response_id: str | None = None
+    usage: Usage | None = None
+    times: Times | None = None
+    flags: tuple[str, ...] = ()
+
+
+class Model(Protocol):
+    """Answers requests; one is used by all sessions of a run at once."""
+
+    async def reply(self, request: Request) -> Reply:
+        """Give the reply to *request*.
+
+        Raises:
+            EndpointError: this attempt gave no usable reply; its failure says what to do.
+        """
+        ...

@@ -1,0 +1,70 @@
+"""One run, one owner: a lock on the run directory, held for the life of the run."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from recorder.errors import RunLockedError
+
+LOCK = "lock"
+_TRIES = 5
+_PAUSE_S = 0.02
+
+
+@contextmanager
+def own(directory: Path) -> Iterator[None]:
+    """Own *directory* until the block ends; the kernel gives it up if the process dies.
+
+    Raises:
+        RunLockedError: another process owns it; the text names that process.
+    """
+    descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if not _locked(descriptor):
+            raise RunLockedError(
+                f"{directory} is in use by process {_pid(descriptor) or 'unknown'}: "
+                "wait for it to end, or stop it"
+            )
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def holder(directory: Path) -> int | None:
+    """The process that owns *directory* now, if any does."""
+    try:
+        descriptor = os.open(directory / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _pid(descriptor)
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    """Try a few times: somebody who only asks for the holder has it for an instant."""
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_PAUSE_S)
+        else:
+            return True
+    return False
+
+
+def _pid(descriptor: int) -> int:
+    text = os.pread(descriptor, 32, 0).strip()
+    return int(text) if text.isdigit() else 0
