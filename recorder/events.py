@@ -18,6 +18,7 @@ from typing import TypeAlias, TypeVar
 import msgspec
 
 from recorder.errors import MisuseError
+from recorder.json_text import canonical
 from recorder.messages import (
     Effect,
     Json,
@@ -49,8 +50,7 @@ def seconds(ts: str) -> float:
 
 def tools_hash(tools: tuple[dict[str, Json], ...]) -> str:
     """Name a list of tool schemas by its content: SHA-256 of its canonical JSON, 16 hex digits."""
-    canonical = msgspec.json.encode(tools, order="sorted")
-    return hashlib.sha256(canonical).hexdigest()[:16]
+    return hashlib.sha256(canonical(tools)).hexdigest()[:16]
 
 
 def _tag(name: str) -> str:

@@ -12,11 +12,10 @@ import zlib
 
 import msgspec
 
-from recorder.errors import CorruptJournalError, MisuseError
+from recorder.errors import CorruptJournalError
 from recorder.events import Event, Known, Unknown
-from recorder.messages import Json
+from recorder.json_text import encode
 
-_encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Known)
 _TAIL = len(',"crc":"00000000"}')
 
@@ -26,20 +25,6 @@ class _Stamp(msgspec.Struct):
     session: str
     seq: int
     ts: str
-
-
-def encode(value: Json) -> bytes:
-    """Write *value* as compact JSON in UTF-8; lone surrogates are escaped, NaN becomes null.
-
-    Raises:
-        MisuseError: the value has no JSON form, or is nested too deeply to be read back.
-    """
-    try:
-        return _encoder.encode(value)
-    except UnicodeEncodeError:
-        return json.dumps(msgspec.to_builtins(value), separators=(",", ":")).encode()
-    except (TypeError, RecursionError, OverflowError) as error:
-        raise MisuseError(f"this can't be written as JSON: {error}") from error
 
 
 def frame(event: Event) -> bytes:

@@ -26,7 +26,7 @@ from recorder.disk import make_directory
 from recorder.errors import JournalError, RunDirectoryError, RunExistsError
 from recorder.events import Event, SessionStarted, timestamp
 from recorder.formats import row
-from recorder.framing import encode
+from recorder.json_text import encode
 from recorder.journal import Journal, JournalSettings, open_journal
 from recorder.lock import own
 from recorder.messages import Json, Message, Outcome

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from hermes_run.models.protocol import Reply
-from recorder.framing import encode
+from recorder.json_text import encode
 from recorder.messages import Json, ToolCall, Usage
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hermes_run.models.protocol import Request
-from recorder.framing import encode
+from recorder.json_text import encode
 from recorder.messages import Json, Message, text_of
 from recorder.session import Step, Turn, pair
 

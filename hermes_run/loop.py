@@ -1,0 +1,157 @@
+"""The loop: decide what a session needs next, do it, record what came of it.
+
+All I/O of a session is here; what is to be done is decided elsewhere, from recorded facts alone.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+
+import anyio
+import msgspec
+
+from hermes_run.brake import Brake
+from hermes_run.decide import Ask, Call, Next, Stop, decide
+from hermes_run.errors import EndpointError, SandboxError
+from hermes_run.limits import Limits
+from hermes_run.models.failure import Failure
+from hermes_run.models.protocol import Model, Request
+from hermes_run.models.wire import Transcript
+from hermes_run.retry import Backoff, pause
+from hermes_run.sandboxes.protocol import Command
+from hermes_run.tools.call import Toolbox, execute
+from hermes_run.tools.tool import Context
+from recorder.events import ModelFailed, ModelReplied, ToolReturned, ToolStarted, timestamp
+from recorder.messages import Json, Times, ToolCall
+from recorder.recording import Recording
+from recorder.session import Session
+
+_SCORED = ("completed", "limit", "refused")
+_LASTING = ("workspace", "external")
+
+
+class Agent(msgspec.Struct, frozen=True):
+    """All that a session is driven with; ``verify`` is a command that scores the workspace."""
+
+    model: Model
+    model_name: str
+    toolbox: Toolbox
+    tools: bytes
+    context: Context
+    transcript: Transcript
+    brake: Brake
+    limits: Limits = Limits()
+    backoff: Backoff = Backoff()
+    sampling: dict[str, Json] = {}
+    verify: str | None = None
+
+
+async def drive(recording: Recording, agent: Agent) -> Session:
+    """Run a session to its end; every fact is recorded before it counts.
+
+    Raises:
+        JournalError: the record can't be written, so nothing more may be done.
+    """
+    while recording.session.ended is None:
+        await perform(next_step(recording.session, agent), recording, agent)
+    return recording.session
+
+
+def next_step(session: Session, agent: Agent) -> Next:
+    """Decide, and ask nothing more of the model once the run is stopping."""
+    step = decide(session, agent.limits)
+    if isinstance(step, Ask) and agent.brake.pulled:
+        return Stop("interrupted", agent.brake.cause or "", agent.brake.reason)
+    return step
+
+
+async def perform(step: Next, recording: Recording, agent: Agent) -> None:
+    """Do what *step* says and record it."""
+    match step:
+        case Ask():
+            await _ask(recording, agent)
+        case Call(calls):
+            await _call(calls, recording, agent)
+        case Stop():
+            await _stop(step, recording, agent)
+
+
+async def _ask(recording: Recording, agent: Agent) -> None:
+    request = Request(
+        model=agent.model_name,
+        messages=agent.transcript.extend(recording.session.turns),
+        tools=agent.tools,
+        sampling=agent.sampling,
+    )
+    try:
+        reply = await agent.model.reply(request)
+    except EndpointError as error:
+        await _note(error.failure, recording, agent)
+    else:
+        await recording.record(ModelReplied, **msgspec.structs.asdict(reply))
+
+
+async def _note(failure: Failure, recording: Recording, agent: Agent) -> None:
+    """Record an attempt that failed, and wait before the next if there is to be one."""
+    attempt = recording.session.failing + 1
+    wait_s = pause(agent.backoff, attempt, failure, random.random())  # noqa: S311  # jitter
+    await recording.record(
+        ModelFailed,
+        attempt=attempt,
+        failure=failure.kind,
+        error=failure.error,
+        wait_s=wait_s,
+        request_id=failure.request_id,
+        usage=failure.usage,
+    )
+    if failure.verdict == "run":
+        agent.brake.pull("endpoint", failure.error)
+    if wait_s:
+        with anyio.move_on_after(wait_s):
+            await agent.brake.wait()
+
+
+async def _call(calls: tuple[ToolCall, ...], recording: Recording, agent: Agent) -> None:
+    """Run *calls* at once; that they started is on disk before an effect that lasts begins."""
+    effects = [agent.toolbox.effect_of(call.name) for call in calls]
+    for call, effect in zip(calls, effects, strict=True):
+        await recording.record(ToolStarted, call_id=call.id, effect=effect)
+    if any(effect in _LASTING for effect in effects):
+        await recording.durable()
+    async with anyio.create_task_group() as tasks:
+        for call in calls:
+            tasks.start_soon(_run, call, recording, agent)
+
+
+async def _run(call: ToolCall, recording: Recording, agent: Agent) -> None:
+    started = timestamp(time.time())
+    output = await execute(call, agent.toolbox, agent.context)
+    await recording.record(
+        ToolReturned,
+        call_id=call.id,
+        status=output.status,
+        output=output.content,
+        bytes=output.bytes,
+        exit_code=output.exit_code,
+        times=Times(started=started, finished=timestamp(time.time())),
+        flags=output.flags,
+    )
+
+
+async def _stop(stop: Stop, recording: Recording, agent: Agent) -> None:
+    """Score what was done, where there is something to score, and end the session."""
+    if agent.verify and stop.outcome in _SCORED:
+        reward = await _verify(agent.verify, agent.context)
+        await recording.scored({"verify": reward}, source="verify")
+    await recording.end(stop.outcome, reason=stop.reason, error=stop.error)
+
+
+async def _verify(line: str, context: Context) -> float | None:
+    """1 if the command succeeds in the workspace, 0 if not, nothing where it could not run."""
+    bounds = context.bounds
+    try:
+        done = await context.sandbox.run(Command(line, bounds.timeout_s, bounds.output_bytes))
+    except (SandboxError, OSError):
+        return None
+    return float(done.exit_code == 0)

@@ -1,0 +1,70 @@
+"""JSON as records hold it: whatever Python can hold goes out, whatever JSON says comes in.
+
+Strings may hold lone surrogates (models and tools produce them): they are escaped on the way out,
+because UTF-8 has no form for them, and read back as they were.
+"""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+
+from recorder.errors import MisuseError
+from recorder.messages import Json
+
+_encoder = msgspec.json.Encoder()
+_sorted = msgspec.json.Encoder(order="sorted")
+
+
+def encode(value: Json) -> bytes:
+    """Write *value* as compact JSON in UTF-8; lone surrogates are escaped, NaN becomes null.
+
+    Raises:
+        MisuseError: the value has no JSON form, or is nested too deeply to be read back.
+    """
+    return _write(_encoder, value)
+
+
+def canonical(value: Json) -> bytes:
+    """Write *value* so that equal values give equal bytes: compact, with sorted keys.
+
+    Raises:
+        MisuseError: see :func:`encode`.
+    """
+    return _write(_sorted, value)
+
+
+def decode(content: bytes) -> Json:
+    """Read one JSON document.
+
+    Raises:
+        ValueError: it is none, or nested too deeply.
+    """
+    try:
+        return msgspec.json.decode(content)
+    except (msgspec.DecodeError, RecursionError):
+        return _decode_loosely(content)
+
+
+def _decode_loosely(content: bytes) -> Json:
+    """Read what the fast path refuses: lone surrogates."""
+    try:
+        return json.loads(content, parse_constant=_refuse)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _refuse(name: str) -> Json:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _write(encoder: msgspec.json.Encoder, value: Json) -> bytes:
+    try:
+        return encoder.encode(value)
+    except UnicodeEncodeError:
+        plain = msgspec.to_builtins(value)
+        is_sorted = encoder is _sorted
+        return json.dumps(plain, separators=(",", ":"), sort_keys=is_sorted).encode()
+    except (TypeError, RecursionError, OverflowError) as error:
+        raise MisuseError(f"this can't be written as JSON: {error}") from error
