@@ -20,8 +20,9 @@ from hermes_run.models.protocol import Model, Request
 from hermes_run.models.wire import Transcript
 from hermes_run.retry import Backoff, pause
 from hermes_run.sandboxes.protocol import Command
-from hermes_run.tools.call import Toolbox, execute
+from hermes_run.tools.call import execute
 from hermes_run.tools.tool import Context
+from hermes_run.tools.toolbox import Toolbox
 from recorder.events import ModelFailed, ModelReplied, ToolReturned, ToolStarted, timestamp
 from recorder.messages import Json, Times, ToolCall
 from recorder.recording import Recording

@@ -26,10 +26,11 @@ _QUOTE = 200
 
 
 class Prompt(msgspec.Struct, frozen=True):
-    """A row that can be run; ``index`` counts rows from 0."""
+    """A row that can be run; ``index`` counts rows from 0, ``line`` lines from 1."""
 
     key: str
     index: int
+    line: int
     messages: tuple[Message, ...]
     toolsets: tuple[str, ...] | None = None
     tools: tuple[str, ...] | None = None
@@ -93,14 +94,14 @@ class Reading:
         """Read one row; gives what is wrong with it where it can't be used."""
         index, self._rows = self._rows, self._rows + 1
         try:
-            return self.prompt(index, decode(content.removeprefix(b"\xef\xbb\xbf")))
+            return self.prompt(index, line, decode(content.removeprefix(b"\xef\xbb\xbf")))
         except (msgspec.ValidationError, FormatError, UsageError) as error:
             reason = str(error)
         except ValueError as error:
             reason = f"not JSON: {error}"
         return Reject(line, reason, content[:_QUOTE].decode("utf-8", "replace"))
 
-    def prompt(self, index: int, document: Json) -> Prompt:
+    def prompt(self, index: int, line: int, document: Json) -> Prompt:
         """Make a prompt of a decoded row.
 
         Raises:
@@ -118,6 +119,7 @@ class Reading:
         return Prompt(
             key=key if occurrence == 1 else f"{key}#{occurrence}",
             index=index,
+            line=line,
             messages=_messages(row, self._system),
             toolsets=row.toolsets,
             tools=row.tools,

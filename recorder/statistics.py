@@ -101,6 +101,11 @@ class StatisticsFold:
             last=self._last,
         )
 
+    @property
+    def usage(self) -> Usage:
+        """Tokens and cost so far."""
+        return self._usage
+
     def slowest(self, most: int) -> list[tuple[str, str]]:
         """The sessions in flight that began first: their ids and when they began."""
         return sorted(self._begun.items(), key=lambda item: item[1])[:most]

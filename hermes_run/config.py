@@ -1,0 +1,143 @@
+"""The settings of a run: one frozen value that the command line, files and variables all fill."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from hermes_run.errors import UsageError
+from recorder.messages import Json
+
+SIMULATED = "simulated"
+"""The name of the embedded model that needs no endpoint."""
+
+Progress: TypeAlias = Literal["auto", "rich", "plain", "json", "none"]
+SandboxName: TypeAlias = Literal["none"]
+SyncMode: TypeAlias = Literal["event", "group", "none"]
+
+SECRET = ("api_key",)
+"""Settings that are never written anywhere."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run is asked to do; times in seconds, sizes in bytes."""
+
+    model: str | None = None
+    """Name of the model to ask; `simulated` needs no endpoint."""
+    base_url: str | None = None
+    """Address of the OpenAI-compatible endpoint, ending in /v1."""
+    api_key: str | None = None
+    """Key for the endpoint; better given as OPENAI_API_KEY."""
+    concurrency: int = 16
+    """Sessions in flight at once."""
+    out: Path = Path("runs")
+    """Folder that holds run directories."""
+    name: str | None = None
+    """Name of the run directory; by default made from the prompts file and the time."""
+    limit: int | None = None
+    """Take only the first rows of the prompts file."""
+    samples: int = 1
+    """Sessions for each prompt."""
+    max_turns: int = 50
+    """Replies a session may have."""
+    max_tokens: int | None = None
+    """Tokens a session may read and write, over all its turns."""
+    session_timeout: float | None = None
+    """Seconds a session may take."""
+    max_cost_usd: float | None = None
+    """Stop the run when the replies whose price is known have cost this much."""
+    deadline: float | None = None
+    """Stop the run after so many seconds."""
+    system: str | None = None
+    """Lasting system prompt, for rows that bring none; it is part of the record."""
+    ephemeral_system: str | None = None
+    """System text that is only there while asking; never exported."""
+    prefill: Path | None = None
+    """JSON file with a list of messages that are only there while asking; never exported."""
+    toolsets: tuple[str, ...] = ("default",)
+    """Toolsets that sessions get; see `hermes-run tools`."""
+    sandbox: SandboxName = "none"
+    """Where tools run; `none` is a folder a session and no wall."""
+    seed: int = 0
+    """Seed of everything that is drawn."""
+    sampling: dict[str, Json] = field(default_factory=dict[str, Json])
+    """More fields for the request, as --sampling.temperature 0.7."""
+    reasoning_effort: str | None = None
+    """How much the model should think, where it can be told."""
+    tool_timeout: float = 120.0
+    """Seconds a tool call may take."""
+    tool_output: int = 50_000
+    """Bytes of a tool's output that the model gets."""
+    attempts: int = 6
+    """How often the endpoint is asked for one reply before the session is given up."""
+    stream: bool = True
+    """Ask for replies as a stream."""
+    sync: SyncMode = "group"
+    """When the journal is synced: each event, once a window, or left to the system."""
+    drain_timeout: float = 10.0
+    """Seconds that running calls get after the first Ctrl-C."""
+    progress: Progress = "auto"
+    """How progress is shown on standard error."""
+    keep_workspaces: bool = False
+    """Leave the sessions' workspaces in the run directory."""
+    strict: bool = False
+    """Stop at the first row that can't be used, before anything is spent."""
+    dry_run: bool = False
+    """Read everything, say what would be run, and stop."""
+
+
+_POSITIVE = (
+    "concurrency",
+    "samples",
+    "max_turns",
+    "max_tokens",
+    "session_timeout",
+    "max_cost_usd",
+    "deadline",
+    "tool_timeout",
+    "tool_output",
+    "attempts",
+)
+
+
+def check(settings: Settings) -> None:
+    """Refuse settings that can't work together.
+
+    Raises:
+        UsageError: the text names the option and what to type.
+    """
+    for name in _POSITIVE:
+        value = getattr(settings, name)
+        if value is not None and value <= 0:
+            raise UsageError(f"{option(name)} must be more than 0, not {value}")
+    if settings.limit is not None and settings.limit < 0:
+        raise UsageError(f"--limit must be 0 or more, not {settings.limit}")
+    if settings.model is None:
+        raise UsageError(NO_MODEL)
+    if settings.model == SIMULATED and settings.base_url:
+        raise UsageError("--model simulated brings its own endpoint: leave --base-url out")
+    if settings.name and Path(settings.name).name != settings.name:
+        raise UsageError(f"--name is one folder name, not {settings.name!r}: use --out for the rest")
+
+
+NO_MODEL = """no model is named. Try one of these:
+  hermes-run --model simulated PROMPTS                                   (nothing else needed)
+  hermes-run --model NAME --base-url http://127.0.0.1:8000/v1 PROMPTS    (a server of your own)
+  OPENAI_API_KEY=... hermes-run --model NAME PROMPTS                     (a hosted endpoint)"""
+
+
+def option(name: str) -> str:
+    """How the setting *name* is typed."""
+    return "--" + name.replace("_", "-")
+
+
+def shown(settings: Settings) -> dict[str, Json]:
+    """The settings as they may be written down: without secrets, paths as text."""
+    values = {item.name: getattr(settings, item.name) for item in fields(settings)}
+    return {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in values.items()
+        if name not in SECRET
+    }

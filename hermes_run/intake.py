@@ -1,0 +1,129 @@
+"""From rows to jobs: every prompt, every sample, with the tools it gets; rejects on the side."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from hermes_run.attempt import Job
+from hermes_run.config import Settings
+from hermes_run.errors import UsageError
+from hermes_run.prompts import Prompt, Reject
+from hermes_run.tools.toolbox import Toolbox, make_toolbox
+from hermes_run.tools.toolsets import load_toolbox
+from recorder.files import Rows
+from recorder.json_text import encode
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """What came in: rows, those that can't be used, and sessions begun."""
+
+    rows: int = 0
+    rejected: int = 0
+    sessions: int = 0
+
+
+class Intake:
+    """Turns rows into jobs, one by one, and counts them.
+
+    Args:
+        rows: the rows, read as they are needed.
+        settings: the run's; ``limit``, ``samples``, ``toolsets`` and ``strict`` are used.
+        toolbox: the tools of rows that name none.
+        rejects: where rows go that can't be used.
+    """
+
+    def __init__(
+        self,
+        rows: AsyncIterator[Prompt | Reject],
+        settings: Settings,
+        toolbox: Toolbox,
+        rejects: Rows | None = None,
+    ) -> None:
+        self.counts = Counts()
+        self._rows = rows
+        self._settings = settings
+        self._toolbox = toolbox
+        self._rejects = rejects
+        self._boxes: dict[tuple[tuple[str, ...] | None, tuple[str, ...] | None], Toolbox] = {}
+
+    async def jobs(self) -> AsyncIterator[Job]:
+        """Give the jobs in the order of the rows, the samples of a row after each other.
+
+        Raises:
+            UsageError: a row can't be used, and the settings are strict.
+        """
+        async for row in self._limited():
+            job = await self._admit(row)
+            for sample in range(self._settings.samples) if job else ():
+                self._count(sessions=1)
+                yield msgspec.structs.replace(job, sample=sample)
+
+    async def finish_counting(self) -> int:
+        """Read the rows that were not begun, and give the number of sessions they would have been.
+
+        Rejects among them are counted and listed like any other.
+        """
+        begun = self.counts.sessions
+        async for _ in self.jobs():
+            pass
+        return self.counts.sessions - begun
+
+    async def _limited(self) -> AsyncIterator[Prompt | Reject]:
+        limit = self._settings.limit
+        if limit == 0:
+            return
+        async for row in self._rows:
+            self._count(rows=1)
+            yield row
+            if self.counts.rows == limit:
+                return
+
+    async def _admit(self, row: Prompt | Reject) -> Job | None:
+        try:
+            return self._job(row)
+        except UsageError as error:
+            if self._settings.strict:
+                raise UsageError(f"line {row.line}: {error}") from error
+            self._count(rejected=1)
+            if self._rejects:
+                text = row.row if isinstance(row, Reject) else row.key
+                fact = {"line": row.line, "reason": str(error), "row": text}
+                await self._rejects.append(encode(fact) + b"\n")
+            return None
+
+    def _job(self, row: Prompt | Reject) -> Job:
+        """Make the job of a row.
+
+        Raises:
+            UsageError: the row can't be used; the text says why.
+        """
+        if isinstance(row, Reject):
+            raise UsageError(row.reason)
+        if row.image and self._settings.sandbox == "none":
+            raise UsageError("`image` needs a sandbox that runs images, this run has none")
+        names = row.toolsets if row.toolsets is not None else self._settings.toolsets
+        return Job(prompt=row, sample=0, toolbox=self._box(row), toolsets=tuple(names))
+
+    def _box(self, row: Prompt) -> Toolbox:
+        """The tools a row asks for; one object for all rows that ask for the same."""
+        wanted = (row.toolsets, row.tools)
+        if wanted not in self._boxes:
+            self._boxes[wanted] = self._make_box(row)
+        return self._boxes[wanted]
+
+    def _make_box(self, row: Prompt) -> Toolbox:
+        box = self._toolbox if row.toolsets is None else load_toolbox(row.toolsets)
+        if row.tools is None:
+            return box
+        missing = [name for name in row.tools if name not in box.tools]
+        if missing:
+            raise UsageError(
+                f"no tool is called {missing[0]!r} here; there are {', '.join(box.tools) or 'none'}"
+            )
+        return make_toolbox(box.tools[name] for name in row.tools)
+
+    def _count(self, *, rows: int = 0, rejected: int = 0, sessions: int = 0) -> None:
+        now = self.counts
+        self.counts = Counts(now.rows + rows, now.rejected + rejected, now.sessions + sessions)

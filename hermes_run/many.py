@@ -1,0 +1,95 @@
+"""Run sessions from Python: the same engine as the command, with one's own tools."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+from anyio.abc import ObjectSendStream
+
+from hermes_run.config import Settings, check
+from hermes_run.errors import UsageError
+from hermes_run.models.protocol import Model
+from hermes_run.models.source import Source, open_source
+from hermes_run.prompts import Prompt, Reading, Reject
+from hermes_run.run import Run, open_run
+from hermes_run.tools.tool import Tool
+from hermes_run.tools.toolsets import load_toolbox
+from recorder.json_text import encode
+from recorder.messages import Json
+from recorder.session import Session
+
+
+async def run_many(
+    prompts: Iterable[str | dict[str, Json]],
+    *,
+    model: str | Model,
+    record: str | Path,
+    tools: Iterable[Tool] = (),
+    **options: Any,  # noqa: ANN401  # checked against Settings
+) -> AsyncIterator[Session]:
+    """Run a session for every prompt and give each as it ends, in the order they end.
+
+    Leave the loop early only inside ``contextlib.aclosing``; sessions in flight are then recorded
+    as interrupted.
+
+    Args:
+        prompts: texts, or rows as a prompts file has them; drawn as workers become free.
+        model: the name of a model, or one of your own (``Scripted`` in tests).
+        record: the run directory; it must not hold a run yet.
+        tools: tools of your own, beside those of ``toolsets`` (none unless named).
+        options: any other field of :class:`~hermes_run.config.Settings`, as ``concurrency=64``.
+
+    Raises:
+        UsageError: an option, a prompt's tools or the settings can't be used.
+        EndpointError: nobody answers at the endpoint.
+        RunDirectoryError: *record* can't be used.
+        JournalError: the record can't be written.
+    """
+    settings = _settings(model, options)
+    toolbox = load_toolbox(settings.toolsets, tools)
+    async with _source(model, settings) as source:
+        run = open_run(Path(record), _rows(prompts, settings), settings, source, toolbox)
+        async with run as opened:
+            send, receive = anyio.create_memory_object_stream[Session]()
+            async with anyio.create_task_group() as engine, receive:
+                engine.start_soon(_finish, opened, send)
+                async for session in receive:
+                    yield session
+
+
+async def _finish(run: Run, finished: ObjectSendStream[Session]) -> None:
+    async with finished:
+        await run.finish(finished)
+
+
+def _settings(model: str | Model, options: dict[str, Any]) -> Settings:
+    name = model if isinstance(model, str) else type(model).__name__.lower()
+    try:
+        settings = Settings(model=name, **{"toolsets": (), **options})
+    except TypeError as error:
+        raise UsageError(f"{error}: options are the fields of hermes_run.Settings") from error
+    check(settings)
+    return settings
+
+
+@asynccontextmanager
+async def _source(model: str | Model, settings: Settings) -> AsyncIterator[Source]:
+    if not isinstance(model, str):
+        yield Source(model, settings.model or "", "python")
+        return
+    async with open_source(settings) as source:
+        yield source
+
+
+async def _rows(
+    prompts: Iterable[str | dict[str, Json]], settings: Settings
+) -> AsyncIterator[Prompt | Reject]:
+    """Read rows as a file would be read, so that both have the same keys and the same rejects."""
+    reading = Reading(settings.system)
+    for number, prompt in enumerate(prompts, start=1):
+        row = {"prompt": prompt} if isinstance(prompt, str) else prompt
+        yield reading.row(number, encode(row))

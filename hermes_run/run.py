@@ -1,0 +1,215 @@
+"""A whole run: a directory, a model, many sessions, and a report whose sum balances."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TypeAlias
+
+import anyio
+import msgspec
+from anyio.abc import ObjectSendStream
+
+from hermes_run.attempt import WORKSPACES, Plan
+from hermes_run.brake import Brake, Cause
+from hermes_run.config import Settings, shown
+from hermes_run.errors import UsageError
+from hermes_run.intake import Counts, Intake
+from hermes_run.models.source import Source
+from hermes_run.prompts import Prompt, Reject
+from hermes_run.runlog import open_log
+from hermes_run.scheduler import schedule
+from hermes_run.tools.toolbox import Toolbox
+from recorder import files
+from recorder.events import Event, ModelReplied, timestamp
+from recorder.journal import JournalSettings
+from recorder.json_text import decode, encode
+from recorder.messages import Json, Message
+from recorder.record import Record, open_record
+from recorder.session import Session
+from recorder.statistics import RunStatistics
+from recorder.version import VERSION
+
+RUN = "run.json"
+REJECTS = "rejects.jsonl"
+REFRESH_S = 10.0
+"""How often ``statistics.json`` is replaced while running, in seconds."""
+
+FAILED = ("model_error", "tool_error", "interrupted", "uncertain")
+"""Outcomes of sessions that did not end by themselves."""
+
+Rows: TypeAlias = AsyncIterator[Prompt | Reject]
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What a run came to; ``not_started`` counts sessions that were never begun."""
+
+    directory: str
+    counts: Counts
+    not_started: int
+    statistics: RunStatistics
+    cause: Cause | None
+    reason: str
+
+    @property
+    def failed(self) -> int:
+        """Sessions that did not end by themselves."""
+        return sum(self.statistics.outcomes.get(name, 0) for name in FAILED)
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every session that came in is accounted for."""
+        ended = sum(self.statistics.outcomes.values())
+        return self.counts.sessions == ended + self.not_started
+
+
+class Run:
+    """An open run; made by :func:`open_run`."""
+
+    def __init__(self, plan: Plan, intake: Intake) -> None:
+        self.plan = plan
+        self.intake = intake
+
+    @property
+    def record(self) -> Record:
+        """The run's record."""
+        return self.plan.record
+
+    @property
+    def brake(self) -> Brake:
+        """What stops the run early."""
+        return self.plan.brake
+
+    async def finish(self, finished: ObjectSendStream[Session] | None = None) -> Report:
+        """Run every session; gives what came of it.
+
+        Raises:
+            JournalError: the record can't be written.
+        """
+        async with anyio.create_task_group() as beside:
+            beside.start_soon(self._refresh)
+            beside.start_soon(self._watch_deadline)
+            await schedule(self.intake.jobs(), self.plan, finished)
+            beside.cancel_scope.cancel()
+        not_started = await self.intake.finish_counting()
+        return Report(
+            directory=str(self.record.directory),
+            counts=self.intake.counts,
+            not_started=not_started,
+            statistics=self.record.statistics.value(),
+            cause=self.brake.cause,
+            reason=self.brake.reason,
+        )
+
+    async def _refresh(self) -> None:
+        while True:
+            await anyio.sleep(REFRESH_S)
+            await self.record.write_statistics()
+
+    async def _watch_deadline(self) -> None:
+        deadline = self.plan.settings.deadline
+        if deadline is not None:
+            await anyio.sleep(deadline)
+            self.brake.pull("deadline", f"the deadline of {deadline:g} s is over")
+
+
+class Budget:
+    """A sink that pulls the brake when the run has cost what it may."""
+
+    def __init__(self, plan: Plan, most_usd: float) -> None:
+        self._plan = plan
+        self._most_usd = most_usd
+
+    async def __call__(self, event: Event) -> None:
+        """Look at the cost after every reply."""
+        if isinstance(event, ModelReplied):
+            cost = self._plan.record.statistics.usage.cost_usd or 0.0
+            if cost >= self._most_usd:
+                self._plan.brake.pull("budget", f"the budget of ${self._most_usd:g} is used up")
+
+
+@asynccontextmanager
+async def open_run(
+    directory: Path, rows: Rows, settings: Settings, source: Source, toolbox: Toolbox
+) -> AsyncIterator[Run]:
+    """Make the run directory and everything that its sessions share.
+
+    Raises:
+        RunDirectoryError: the directory can't be used.
+        JournalError: the record can't be begun.
+        UsageError: the prefill file can't be used.
+    """
+    async with AsyncExitStack() as stack:
+        prefill = read_prefill(settings.prefill)
+        journal = JournalSettings(sync=settings.sync)
+        record = await stack.enter_async_context(open_record(directory, settings=journal))
+        plan = Plan(
+            settings=settings,
+            model=source.model,
+            model_name=source.name,
+            provider=source.provider,
+            record=record,
+            brake=Brake(),
+            log=stack.enter_context(open_log(directory)),
+            prefill=prefill,
+        )
+        if settings.max_cost_usd is not None:
+            record.send_also_to(Budget(plan, settings.max_cost_usd))
+        await _write_run_json(plan, toolbox)
+        rejects = await stack.enter_async_context(files.open_rows(directory / REJECTS))
+        try:
+            yield Run(plan, Intake(rows, settings, toolbox, rejects))
+        finally:
+            _remove_empty(directory / WORKSPACES)
+
+
+def read_prefill(path: Path | None) -> tuple[Message, ...]:
+    """Read the messages that stand before the conversation whenever the model is asked.
+
+    Raises:
+        UsageError: the file is no JSON list of messages with ``role`` and ``content``.
+    """
+    if path is None:
+        return ()
+    try:
+        return tuple(msgspec.convert(decode(path.read_bytes()), list[Message]))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f'--prefill {path} must hold a list like [{{"role": "user", "content": "..."}}]: {error}'
+        ) from error
+
+
+def name_run(settings: Settings, stem: str) -> Path:
+    """Choose the run directory: the name that was given, or one that is free."""
+    if settings.name:
+        return settings.out / settings.name
+    base = f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}"
+    names = [base, *(f"{base}-{number}" for number in range(2, 1000))]
+    return next(settings.out / name for name in names if not (settings.out / name).exists())
+
+
+async def _write_run_json(plan: Plan, toolbox: Toolbox) -> None:
+    document: dict[str, Json] = {
+        "run": plan.record.run,
+        "created": timestamp(time.time()),
+        "version": VERSION,
+        "python": platform.python_version(),
+        "model": plan.model_name,
+        "provider": plan.provider,
+        "sandbox": plan.settings.sandbox,
+        "settings": shown(plan.settings),
+        "tools": toolbox.schemas,
+    }
+    content = msgspec.json.format(encode(document), indent=2) + b"\n"
+    await files.replace(plan.record.directory / RUN, content)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Leave no empty folder behind; one that holds something was kept on purpose."""
+    try:
+        folder.rmdir()
+    except OSError:
+        return
