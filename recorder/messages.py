@@ -96,13 +96,14 @@ def text_of(content: Json, image: str = "[image]") -> str | None:
     return "\n".join(_part(part, image) for part in content)
 
 
-_PICTURES = ("image_url", "image", "input_image")
+PICTURES = ("image_url", "image", "input_image")
+"""Types of content parts that are pictures."""
 
 
 def _part(part: Json, image: str) -> str:
     if isinstance(part, dict) and isinstance(part.get("text"), str):
         return part["text"]
-    if isinstance(part, dict) and part.get("type") in _PICTURES:
+    if isinstance(part, dict) and part.get("type") in PICTURES:
         return image
     return part if isinstance(part, str) else _as_json(part)
 

@@ -1,0 +1,62 @@
+"""``hermes``: ShareGPT turns ``{"from", "value"}`` with calls and reasoning as markup in the text.
+
+A system turn, then ``human``, ``gpt`` and ``tool`` turns. Every ``gpt`` turn begins with one
+``<think>`` block; its calls follow its text, each in ``<tool_call>``. The results of its calls are
+one ``tool`` turn of ``<tool_response>`` blocks in call order.
+
+``flags`` names what a reader of the row should know, as ``kind:turn`` or ``kind:turn:detail``, with
+the index of the turn in ``conversations``: ``unanswered_call:2:0`` is the first call of turn 2.
+"""
+
+from __future__ import annotations
+
+from recorder.errors import FormatError
+from recorder.formats.hermes_reading import parse
+from recorder.formats.hermes_system import write_system
+from recorder.formats.hermes_writing import placed, turn, write_turn
+from recorder.formats.markup import neutralise
+from recorder.formats.turns import Replied, Transcript, same_turns, transcript
+from recorder.messages import Json
+from recorder.session import Session
+
+__all__ = ["parse", "render", "verify"]
+
+
+def render(session: Session) -> dict[str, Json]:
+    """Write *session* as ``{"conversations": [{"from", "value"}, ...], "flags": [...]}``.
+
+    Raises:
+        FormatError: something in the session has no JSON form.
+    """
+    return _write(transcript(session))
+
+
+def verify(session: Session, row: dict[str, Json]) -> None:
+    """Check that *row* gives back the turns of *session*, in time linear in their size.
+
+    Raises:
+        FormatError: it does not; the first turn that differs is named.
+    """
+    meant, found = same_turns(session), same_turns(parse(row))
+    if meant == found:
+        return
+    places = (i for i, (a, b) in enumerate(zip(meant, found, strict=False)) if a != b)
+    place = next(places, min(len(meant), len(found)))
+    part = ("the tools", "the system prompt")[place] if place < 2 else f"turn {place - 2}"
+    raise FormatError(
+        f"session {session.id!r} does not survive as hermes: {part} reads differently"
+    )
+
+
+def _write(seen: Transcript) -> dict[str, Json]:
+    prompt = neutralise(seen.system)
+    conversations = [turn("system", write_system(seen.tools, prompt))]
+    flags = ["orphan_result"] * seen.orphans
+    flags += ["neutralised_markup:0"] * (prompt != seen.system)
+    for one in seen.turns:
+        written, notes = write_turn(one)
+        follows_reply = conversations[-1]["from"] == "gpt"
+        notes += ["consecutive_reply"] * (follows_reply and isinstance(one, Replied))
+        flags += [placed(note, len(conversations)) for note in notes]
+        conversations += written
+    return {"conversations": conversations, "flags": flags}

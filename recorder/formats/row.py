@@ -1,0 +1,108 @@
+"""The row of ``trajectories.jsonl``: a session as ``hermes``, with everything to sort rows by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from recorder.events import seconds
+from recorder.formats import hermes
+from recorder.messages import Json, Times, Usage
+from recorder.session import Session, Step
+from recorder.stats import tool_error_counts, tool_stats
+
+
+def render(session: Session, run: str = "") -> dict[str, Json]:
+    """Write *session* of *run* as a row; equal sessions give equal rows.
+
+    Times are in seconds, costs in US dollars, both None where they are not known.
+
+    Raises:
+        FormatError: something in the session has no JSON form.
+    """
+    written = hermes.render(session)
+    started, ended = session.started, session.ended
+    outcome = ended.outcome if ended else None
+    return {
+        "id": session.id,
+        "prompt_index": started.prompt_index if started else 0,
+        "sample": started.sample if started else 0,
+        "conversations": written["conversations"],
+        "completed": outcome == "completed",
+        "partial": outcome != "completed" and session.replies > 0,
+        "outcome": outcome,
+        "exit_reason": ended.reason if ended else "",
+        "error": ended.error if ended else None,
+        **_provenance(session),
+        **_tools(session),
+        **_spent(session),
+        "rewards": session.rewards,
+        "timing": _timing(session),
+        "flags": [*(started.flags if started else ()), *written["flags"]],
+        "metadata": started.metadata if started else {},
+        "run": run,
+    }
+
+
+def _provenance(session: Session) -> dict[str, Json]:
+    """Who answered: the model that said so last, else the one that was asked for."""
+    started = session.started
+    replies = (turn.reply for turn in reversed(session.turns) if isinstance(turn, Step))
+    answered = next((reply.model for reply in replies if reply.model), None)
+    return {
+        "model": answered or (started.model if started else ""),
+        "provider": started.provider if started else "",
+        "api_calls": session.replies + len(session.failures),
+        "toolsets_used": list(started.toolsets) if started else [],
+    }
+
+
+def _tools(session: Session) -> dict[str, Json]:
+    """Statistics of every tool there was, called or not, so that all rows of a run are alike."""
+    offered = [name for name in map(_name, session.tools) if name]
+    called, failed = tool_stats(session), tool_error_counts(session)
+    none = {"count": 0, "success": 0, "failure": 0}
+    return {
+        "tool_stats": {**{name: dict(none) for name in offered}, **called},
+        "tool_error_counts": {**dict.fromkeys(offered, 0), **failed},
+    }
+
+
+def _name(tool: dict[str, Json]) -> str | None:
+    function = tool.get("function", tool)
+    name = function.get("name") if isinstance(function, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def _spent(session: Session) -> dict[str, Json]:
+    usage: Usage = session.usage
+    return {
+        "usage": {
+            "input": usage.input,
+            "output": usage.output,
+            "cached": usage.cached,
+            "reasoning": usage.reasoning,
+            "estimated": usage.estimated,
+        },
+        "cost_usd": usage.cost_usd,
+    }
+
+
+def _timing(session: Session) -> dict[str, Json]:
+    """When the session ran and how long it waited for the model and for tools.
+
+    Tools that ran side by side count one after the other.
+    """
+    steps = [turn for turn in session.turns if isinstance(turn, Step)]
+    whole = seconds(session.last) - seconds(session.began) if session.began else None
+    return {
+        "started": session.began or None,
+        "finished": session.last if session.ended else None,
+        "seconds": whole if whole is None else round(whole, 3),
+        "model_s": _sum(step.reply.times for step in steps),
+        "tool_s": _sum(result.times for step in steps for result in step.results),
+    }
+
+
+def _sum(times: Iterable[Times | None]) -> float | None:
+    known = [seconds(one.finished) - seconds(one.started) for one in times if one and one.finished]
+    return round(sum(known), 3) if known else None
