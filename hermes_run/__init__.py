@@ -6,7 +6,7 @@
 
     @tool(effect="read")
     async def weather(city: str) -> str:
-        """Weather in a city."""
+        "Weather in a city."
 
     async for session in run_many(prompts, model="qwen3", tools=[weather], record="runs/w"):
         ...

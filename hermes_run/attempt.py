@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from hashlib import sha256
 
@@ -12,7 +12,7 @@ from structlog.typing import FilteringBoundLogger
 
 from hermes_run.brake import Brake
 from hermes_run.config import Settings
-from hermes_run.errors import SandboxError, UsageError
+from hermes_run.errors import SandboxError, UsageError, leaves
 from hermes_run.limits import Limits
 from hermes_run.loop import Agent, drive
 from hermes_run.models.protocol import Model
@@ -71,10 +71,8 @@ async def attempt(job: Job, plan: Plan) -> Session:
     recording = await _start(job, plan)
     try:
         await _run(recording, job, plan)
-    except anyio.get_cancelled_exc_class():
-        await _end(recording, plan, plan.brake.reason or "cancelled")
-        raise
-    await plan.record.finish(recording.session)
+    finally:
+        await _finish(recording, plan)
     return recording.session
 
 
@@ -125,16 +123,19 @@ async def _end_broken(recording: Recording, plan: Plan, error: Exception) -> Non
         await recording.end("tool_error", reason="sandbox" if expected else "internal", error=text)
 
 
-async def _end(recording: Recording, plan: Plan, reason: str) -> None:
-    """Record that the session was cancelled; short, because whoever cancelled waits for it."""
+async def _finish(recording: Recording, plan: Plan) -> None:
+    """Write the row; a session that has no end by now was cancelled.
+
+    Short, because whoever cancelled waits for it.
+    """
     with anyio.move_on_after(_END_S, shield=True):
         if recording.session.ended is None:
-            await recording.end("interrupted", reason=reason)
+            await recording.end("interrupted", reason=plan.brake.reason or "cancelled")
         await plan.record.finish(recording.session)
 
 
 @asynccontextmanager
-async def _workspace(job: Job, plan: Plan) -> AsyncIterator[Sandbox]:
+async def _workspace(job: Job, plan: Plan) -> AsyncGenerator[Sandbox]:
     """Give the session a folder of its own, filled as its row says.
 
     Raises:
@@ -180,7 +181,7 @@ def _agent(job: Job, plan: Plan, sandbox: Sandbox) -> Agent:
             tokens=settings.max_tokens,
             time_s=settings.session_timeout,
         ),
-        backoff=Backoff(attempts=settings.attempts),
+        backoff=Backoff(settings.attempts, settings.retry_base, settings.retry_cap),
         sampling=_sampling(settings),
         verify=job.prompt.verify,
     )
@@ -200,10 +201,3 @@ def _folder_name(session_id: str) -> str:
 
 def _digest(text: str) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-
-
-def leaves(error: BaseException) -> list[BaseException]:
-    """What an exception group holds, flat; an exception that is no group is its own only leaf."""
-    if not isinstance(error, BaseExceptionGroup):
-        return [error]
-    return [leaf for part in error.exceptions for leaf in leaves(part)]

@@ -72,6 +72,10 @@ class Settings:
     """Bytes of a tool's output that the model gets."""
     attempts: int = 6
     """How often the endpoint is asked for one reply before the session is given up."""
+    retry_base: float = 1.0
+    """Seconds that the first pause between two attempts has at most; each next one has twice."""
+    retry_cap: float = 60.0
+    """Seconds that a pause between two attempts has at most."""
     stream: bool = True
     """Ask for replies as a stream."""
     sync: SyncMode = "group"
@@ -99,6 +103,8 @@ _POSITIVE = (
     "tool_timeout",
     "tool_output",
     "attempts",
+    "retry_base",
+    "retry_cap",
 )
 
 
@@ -119,7 +125,9 @@ def check(settings: Settings) -> None:
     if settings.model == SIMULATED and settings.base_url:
         raise UsageError("--model simulated brings its own endpoint: leave --base-url out")
     if settings.name and Path(settings.name).name != settings.name:
-        raise UsageError(f"--name is one folder name, not {settings.name!r}: use --out for the rest")
+        raise UsageError(
+            f"--name is one folder name, not {settings.name!r}: use --out for the rest"
+        )
 
 
 NO_MODEL = """no model is named. Try one of these:

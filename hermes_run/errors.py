@@ -10,8 +10,7 @@
 
 from __future__ import annotations
 
-
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from hermes_run.models.failure import Failure
@@ -35,3 +34,11 @@ class EndpointError(HermesRunError):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.error)
         self.failure = failure
+
+
+def leaves(error: BaseException) -> list[BaseException]:
+    """What an exception group holds, flat; an exception that is no group is its own only leaf."""
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    group = cast("BaseExceptionGroup[BaseException]", error)
+    return [leaf for part in group.exceptions for leaf in leaves(part)]

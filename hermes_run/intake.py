@@ -27,6 +27,9 @@ class Counts(msgspec.Struct, frozen=True):
 class Intake:
     """Turns rows into jobs, one by one, and counts them.
 
+    ``jobs`` gives the jobs in the order of the rows, the samples of a row after each other. In a
+    strict run it raises :class:`~hermes_run.errors.UsageError` at the first row that can't be used.
+
     Args:
         rows: the rows, read as they are needed.
         settings: the run's; ``limit``, ``samples``, ``toolsets`` and ``strict`` are used.
@@ -46,17 +49,15 @@ class Intake:
         self._settings = settings
         self._toolbox = toolbox
         self._rejects = rejects
+        self.jobs = self._read()
         self._boxes: dict[tuple[tuple[str, ...] | None, tuple[str, ...] | None], Toolbox] = {}
 
-    async def jobs(self) -> AsyncIterator[Job]:
-        """Give the jobs in the order of the rows, the samples of a row after each other.
-
-        Raises:
-            UsageError: a row can't be used, and the settings are strict.
-        """
+    async def _read(self) -> AsyncIterator[Job]:
         async for row in self._limited():
             job = await self._admit(row)
-            for sample in range(self._settings.samples) if job else ():
+            if job is None:
+                continue
+            for sample in range(self._settings.samples):
                 self._count(sessions=1)
                 yield msgspec.structs.replace(job, sample=sample)
 
@@ -66,19 +67,18 @@ class Intake:
         Rejects among them are counted and listed like any other.
         """
         begun = self.counts.sessions
-        async for _ in self.jobs():
+        async for _ in self.jobs:
             pass
         return self.counts.sessions - begun
 
     async def _limited(self) -> AsyncIterator[Prompt | Reject]:
         limit = self._settings.limit
-        if limit == 0:
-            return
-        async for row in self._rows:
+        while limit is None or self.counts.rows < limit:
+            row = await anext(self._rows, None)
+            if row is None:
+                return
             self._count(rows=1)
             yield row
-            if self.counts.rows == limit:
-                return
 
     async def _admit(self, row: Prompt | Reject) -> Job | None:
         try:

@@ -96,7 +96,7 @@ async def _ask(recording: Recording, agent: Agent) -> None:
 async def _note(failure: Failure, recording: Recording, agent: Agent) -> None:
     """Record an attempt that failed, and wait before the next if there is to be one."""
     attempt = recording.session.failing + 1
-    wait_s = pause(agent.backoff, attempt, failure, random.random())  # noqa: S311  # jitter
+    wait_s = pause(agent.backoff, attempt, failure, random.random())
     await recording.record(
         ModelFailed,
         attempt=attempt,

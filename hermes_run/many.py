@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ async def run_many(
     record: str | Path,
     tools: Iterable[Tool] = (),
     **options: Any,  # noqa: ANN401  # checked against Settings
-) -> AsyncIterator[Session]:
+) -> AsyncGenerator[Session]:
     """Run a session for every prompt and give each as it ends, in the order they end.
 
     Leave the loop early only inside ``contextlib.aclosing``; sessions in flight are then recorded
@@ -58,7 +58,11 @@ async def run_many(
             async with anyio.create_task_group() as engine, receive:
                 engine.start_soon(_finish, opened, send)
                 async for session in receive:
-                    yield session
+                    try:
+                        yield session
+                    except GeneratorExit:  # the loop was left: record what is in flight, then go
+                        engine.cancel_scope.cancel()
+                        return
 
 
 async def _finish(run: Run, finished: ObjectSendStream[Session]) -> None:
@@ -68,8 +72,9 @@ async def _finish(run: Run, finished: ObjectSendStream[Session]) -> None:
 
 def _settings(model: str | Model, options: dict[str, Any]) -> Settings:
     name = model if isinstance(model, str) else type(model).__name__.lower()
+    chosen: dict[str, Any] = {"toolsets": (), **options, "model": name}
     try:
-        settings = Settings(model=name, **{"toolsets": (), **options})
+        settings = Settings(**chosen)
     except TypeError as error:
         raise UsageError(f"{error}: options are the fields of hermes_run.Settings") from error
     check(settings)
@@ -77,7 +82,7 @@ def _settings(model: str | Model, options: dict[str, Any]) -> Settings:
 
 
 @asynccontextmanager
-async def _source(model: str | Model, settings: Settings) -> AsyncIterator[Source]:
+async def _source(model: str | Model, settings: Settings) -> AsyncGenerator[Source]:
     if not isinstance(model, str):
         yield Source(model, settings.model or "", "python")
         return

@@ -21,6 +21,7 @@ from recorder.errors import FormatError
 from recorder.formats import load
 from recorder.json_text import canonical, decode
 from recorder.messages import Json, Message
+from recorder.session import Turn, pair
 
 _QUOTE = 200
 
@@ -105,14 +106,13 @@ class Reading:
         """Make a prompt of a decoded row.
 
         Raises:
-            UsageError: the row is no object, or has nothing to begin with.
+            UsageError: the row has nothing to begin with.
             FormatError: its ``messages`` are no conversation.
-            msgspec.ValidationError: a key holds the wrong type.
+            msgspec.ValidationError: the row is no object, or a key holds the wrong type.
         """
-        if not isinstance(document, dict):
-            raise UsageError("a row must be a JSON object")
         row = msgspec.convert(document, _Row)
-        surplus = {key: document[key] for key in document.keys() - set(_Row.__struct_fields__)}
+        known = set(_Row.__struct_fields__)
+        surplus = {key: value for key, value in document.items() if key not in known}
         row_hash = hashlib.sha256(canonical(document)).hexdigest()[:16]
         key = row_hash if row.id is None else str(row.id)
         occurrence = self._seen.count(key)
@@ -137,7 +137,7 @@ def _messages(row: _Row, system: str | None) -> tuple[Message, ...]:
     if row.messages is not None and row.prompt is not None:
         raise UsageError("a row has `prompt` or `messages`, not both")
     if row.messages is not None:
-        given = load("messages").parse_messages(row.messages)
+        given = _given(row.messages)
     elif row.prompt is not None and row.prompt.strip():
         given = (Message("user", row.prompt),)
     else:
@@ -146,6 +146,29 @@ def _messages(row: _Row, system: str | None) -> tuple[Message, ...]:
     if lasting is None or (given and given[0].role == "system"):
         return given
     return (Message("system", lasting), *given)
+
+
+def _given(messages: list[dict[str, Json]]) -> tuple[Message, ...]:
+    """Read a given history, calls and results included, as turns to begin with.
+
+    Raises:
+        UsageError: there is nothing in it to answer.
+    """
+    parse = load("messages").parse
+    turns = parse({"messages": messages}).turns if parse else ()
+    given = tuple(message for turn in turns for message in _flat(turn))
+    if not given:
+        raise UsageError("`messages` is empty: there is nothing to answer")
+    return given
+
+
+def _flat(turn: Turn) -> tuple[Message, ...]:
+    if isinstance(turn, Message):
+        return (turn,)
+    reply = turn.reply
+    said = Message("assistant", reply.text, calls=reply.calls, reasoning=reply.reasoning)
+    results = [result for _, result in pair(turn).pairs if result]
+    return (said, *(Message("tool", r.output, call_id=r.call_id) for r in results))
 
 
 def count_rows(path: Path) -> int:

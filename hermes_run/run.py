@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TypeAlias
@@ -92,7 +92,7 @@ class Run:
         async with anyio.create_task_group() as beside:
             beside.start_soon(self._refresh)
             beside.start_soon(self._watch_deadline)
-            await schedule(self.intake.jobs(), self.plan, finished)
+            await schedule(self.intake.jobs, self.plan, finished)
             beside.cancel_scope.cancel()
         not_started = await self.intake.finish_counting()
         return Report(
@@ -134,7 +134,7 @@ class Budget:
 @asynccontextmanager
 async def open_run(
     directory: Path, rows: Rows, settings: Settings, source: Source, toolbox: Toolbox
-) -> AsyncIterator[Run]:
+) -> AsyncGenerator[Run]:
     """Make the run directory and everything that its sessions share.
 
     Raises:
@@ -177,9 +177,8 @@ def read_prefill(path: Path | None) -> tuple[Message, ...]:
     try:
         return tuple(msgspec.convert(decode(path.read_bytes()), list[Message]))
     except (OSError, ValueError) as error:
-        raise UsageError(
-            f'--prefill {path} must hold a list like [{{"role": "user", "content": "..."}}]: {error}'
-        ) from error
+        wanted = '[{"role": "user", "content": "..."}]'
+        raise UsageError(f"--prefill {path} must hold a list like {wanted}: {error}") from error
 
 
 def name_run(settings: Settings, stem: str) -> Path:

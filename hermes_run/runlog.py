@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ RUN_LOG = "run.log"
 
 
 @contextmanager
-def open_log(directory: Path) -> Iterator[FilteringBoundLogger]:
+def open_log(directory: Path) -> Generator[FilteringBoundLogger]:
     """Append to the run's log, one JSON object a line, tracebacks included.
 
     Raises:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Literal, cast
 
 import aiofiles
 import aiofiles.os
@@ -43,19 +44,32 @@ class Rows:
 
 
 @asynccontextmanager
-async def open_rows(path: Path) -> AsyncIterator[Rows]:
+async def open_rows(path: Path) -> AsyncGenerator[Rows]:
     """Open *path* for appending rows; sync it at the end.
 
     Raises:
         OSError: it can't be opened or synced.
     """
     await anyio.to_thread.run_sync(_cut_torn_tail, path)
-    async with aiofiles.open(path, "ab", opener=_private) as file:
+    async with _opened(path, "ab") as file:
         try:
             yield Rows(file)
         finally:
             with anyio.move_on_after(_CLOSE_S, shield=True):
                 await anyio.to_thread.run_sync(os.fsync, file.fileno())
+
+
+@asynccontextmanager
+async def _opened(
+    path: Path, mode: Literal["rb", "ab", "wb"]
+) -> AsyncGenerator[AsyncBufferedIOBase]:
+    """Open a file and close it also when cancelled, which aiofiles alone does not."""
+    file = cast("AsyncBufferedIOBase", await aiofiles.open(path, mode, opener=_private))
+    try:
+        yield file
+    finally:
+        with anyio.move_on_after(_CLOSE_S, shield=True):
+            await file.close()
 
 
 async def lines(path: Path) -> AsyncIterator[bytes]:
@@ -65,7 +79,7 @@ async def lines(path: Path) -> AsyncIterator[bytes]:
         OSError: it can't be read.
     """
     rest = b""
-    async with aiofiles.open(path, "rb") as file:
+    async with _opened(path, "rb") as file:
         while chunk := await file.read(_CHUNK):
             *whole, rest = (rest + chunk).split(b"\n")
             for line in whole:
@@ -82,7 +96,7 @@ async def replace(path: Path, content: bytes) -> None:
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        async with aiofiles.open(draft, "wb", opener=_private) as file:
+        async with _opened(draft, "wb") as file:
             await file.write(content)
             await file.flush()
             await anyio.to_thread.run_sync(os.fsync, file.fileno())

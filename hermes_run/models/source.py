@@ -1,8 +1,8 @@
-"""Where a run's replies come from: the embedded model, or an endpoint that was found to be there."""
+"""Where a run's replies come from: the embedded model, or an endpoint that answers."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -29,7 +29,7 @@ class Source(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def open_source(settings: Settings) -> AsyncIterator[Source]:
+async def open_source(settings: Settings) -> AsyncGenerator[Source]:
     """Open what *settings* names.
 
     Raises:
