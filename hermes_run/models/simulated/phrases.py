@@ -13,11 +13,12 @@ def phrase(pattern: str) -> re.Pattern[str]:
 PATH = r"[\w-]+(?:[\w.-]*\w)?(?:/[\w.-]*[\w-])*\.[A-Za-z]\w*"
 QUOTED = re.compile(r"\"([^\"\n]+)\"|`([^`\n]+)`|(?<!\w)'([^'\n]+)'(?!\w)|“([^”\n]+)”")
 FOLDERS = (
-    re.compile(r"(?<![\w./-])([\w-][\w.-]*(?:/[\w.-]+)*)/(?![\w.*-])"),
-    re.compile(r"\b(?:folder|directory)\s+[`'\"]?([\w-]+(?:/[\w-]+)*)(?![\w/]*\.\w)"),
+    re.compile(r"(?<![\w./-])([\w-][\w.-]*(?:/[\w.-]+)*)/(?![\w*-]|\.\w)"),
     re.compile(r"[`'\"]?\b([\w-]+(?:/[\w-]+)*)[`'\"]?\s+(?:folder|directory)\b"),
+    re.compile(r"\b(?:folder|directory)\s+[`'\"]?([\w-]+(?:/[\w-]+)*)(?![\w/]*\.\w)"),
 )
 VERBS = r"\b(?:write|save|put|store|record|leave|note)\b"
+NO_FOLDER = {"the", "this", "that", "a", "each", "every", "same", "in", "of", "from", "to"}
 MARK = r"[`'\"(]?"
 TARGETS = (
     phrase(rf"{VERBS}.{{0,160}}?\b(?:into|to)\s+{MARK}(?P<path>{PATH})"),
@@ -52,7 +53,7 @@ def folder(prompt: str) -> str:
     """Name the first folder a prompt names, or nothing."""
     for pattern in FOLDERS:
         for found in pattern.finditer(prompt):
-            if found[1].lower() not in {"the", "this", "that", "a", "each", "every", "same"}:
+            if found[1].lower() not in NO_FOLDER:
                 return found[1]
     return ""
 

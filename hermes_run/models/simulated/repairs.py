@@ -155,7 +155,10 @@ def open_bracket(found: re.Match[str], line: str, _fault: Fault) -> str | None:
 def text_and_number(_found: re.Match[str], line: str, _fault: Fault) -> str | None:
     """Turn what is added to a string into one."""
     better = re.sub(
-        r"(['\"]\s*\+\s*)(?!str\b)(\w+(?:\([^()]*\))?)(?!\w)", r"\1str(\2)", line, count=1
+        r"(['\"]\s*\+\s*)(?!str\b)(\w+(?:\((?:[^()]|\([^()]*\))*\))?)(?![\w(.\[])",
+        r"\1str(\2)",
+        line,
+        count=1,
     )
     return better if better != line else None
 

@@ -60,7 +60,7 @@ def joined_parts(content: Json) -> str:
 def shorten(text: str) -> str:
     """Give the last line that says something, short enough to quote."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    last = lines[-1] if lines else "nothing"
+    last = lines[-1].rstrip(".") if lines else "nothing"
     return last if len(last) <= SHOWN else f"{last[:SHOWN]}..."
 
 

@@ -30,7 +30,7 @@ FAMILIES: tuple[Family, ...] = (
     EXTRACT,
     TABLE,
     LOG,
-    LINES,
     FIND,
     COUNT,
+    LINES,
 )

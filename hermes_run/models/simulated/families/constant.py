@@ -23,11 +23,11 @@ from hermes_run.models.simulated.steps import (
 
 NAME = r"[`'\"]?\b([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)\b[`'\"]?"
 RENAMED = re.compile(
-    rf"\b(?:rename|replace|change|call(?:ed)?)\b.{{0,60}}?{NAME}\s+(?:to|by|with|into|as)\s+{NAME}",
+    rf"\b(?i:rename|replace|change|call(?:ed)?)\b.{{0,60}}?{NAME}\s+(?:to|by|with|into|as)\s+{NAME}",
     re.DOTALL,
 )
 REVALUED = re.compile(
-    rf"{NAME}.{{0,60}}?\bfrom\s+[`'\"]?([\w.-]*\w)[`'\"]?\s+to\s+[`'\"]?([\w.-]*\w)", re.DOTALL
+    rf"{NAME}(?:\s+\w+){{0,2}}?\s+from\s+[`'\"]?([\w.-]*\w)[`'\"]?\s+to\s+[`'\"]?([\w.-]*\w)"
 )
 PYTHON = phrase(r"\bpython\b|\.py\b")
 AT_ONCE = 8
@@ -97,6 +97,12 @@ def whole_words(path: str, old: str, new: str) -> Call:
     return terminal(rf"sed -i 's/\b{old}\b/{new}/g' {quote(path)}")
 
 
+def whole_line(path: str, line: str, better: str) -> Call:
+    """Write the command that replaces a line that is just so."""
+    old, new = (re.sub(r"([][\\/.*^$&])", r"\\\1", text) for text in (line, better))
+    return terminal(f"sed -i {quote(f's/^{old}$/{new}/')} {quote(path)}")
+
+
 def revalue(change: tuple[str, str, str], where: str, glob: str) -> Steps:
     """Search for the assignments, patch each line that has the old value, search again."""
     name, old, new = change
@@ -114,10 +120,22 @@ def revalue(change: tuple[str, str, str], where: str, glob: str) -> Steps:
     results = yield turn(
         f"{len(hits)} lines set it to {old}; other lines only use it and stay.", *edits
     )
-    failed = [result.text for result in results if result.failed]
+    refused = [
+        (hit, result.text)
+        for hit, result in zip(sorted(set(hits)), results, strict=True)
+        if result.failed
+    ]
+    if refused:
+        yield turn(
+            f"A patch was refused: {shorten(refused[0][1])}. I name the whole line to sed instead.",
+            *(
+                whole_line(path, line, setting.sub(rf"\g<1>{new}", line))
+                for (path, line), _ in refused
+            ),
+        )
     (found,) = yield turn("Let me check.", look)
-    if failed or any(setting.search(line) for _, line in matches(found, where)):
-        raise Puzzled(f"some lines still say {old}: {shorten(' '.join(failed))}")
+    if any(setting.search(line) for _, line in matches(found, where)):
+        raise Puzzled(f"{name} is still {old} somewhere")
     return turn("All of them changed.", text=f"{name} is now {new}, in {len(hits)} places.")
 
 

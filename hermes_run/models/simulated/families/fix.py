@@ -48,14 +48,14 @@ def fix(path: str, *, slip: str) -> Steps:
     changes: list[str] = []
     for _ in range(ATTEMPTS):
         if not outcome.failed:
-            said = f"It runs now and prints: {shorten(outcome.text)}"
-            how = f"Fixed {path}: {'; '.join(changes)}." if changes else f"{path} already ran."
-            return turn(said, text=f"{how} {said}.")
+            how = f"Fixed {path} ({'; '.join(changes)})" if changes else f"{path} already ran"
+            said = f"It prints: {shorten(outcome.text)}"
+            return turn(f"It runs now. {said}", text=f"{how}. {said}")
         change = yield from understand(Fault(outcome.text, file_text(source), path))
         if slip == "old_string" and not changes:
             yield from patch_from_memory(path, change)
         yield turn(change.reason, patch(path, change.old, change.new))
-        changes.append(change.reason.rstrip("."))
+        changes.append(change.reason)
         outcome, source = yield turn("Does it run now?", run, read)
     raise Puzzled(f"{path} still fails: {shorten(outcome.text)}")
 

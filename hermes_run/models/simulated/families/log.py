@@ -24,13 +24,20 @@ PULL = phrase(r"\b(?:pull|copy|extract|collect|put|filter)\b.*\blines?\b")
 
 def begin(task: Task) -> Steps | None:
     """Take a task that names logs and the marks to look for."""
-    marks = tuple(dict.fromkeys(quoted(task.prompt) or MARKS.findall(task.prompt)))
+    marks = marks_of(task.prompt)
     logs, out = sources(task.prompt), target(task.prompt)
     if not LOGS.search(task.prompt) or not marks or not logs or not out:
         return None
     if PULL.search(task.prompt) and not COUNTING.search(task.prompt):
         return pull(logs, marks, out)
     return tally(logs, marks, out)
+
+
+def marks_of(prompt: str) -> tuple[str, ...]:
+    """Give the marks a prompt names; what stands in backticks may be the form of the report."""
+    plain = re.sub(r"`[^`]*`", " ", prompt)
+    found = quoted(plain) or MARKS.findall(plain) or MARKS.findall(prompt)
+    return tuple(dict.fromkeys(found))
 
 
 def tally(logs: tuple[str, ...], marks: tuple[str, ...], out: str) -> Steps:

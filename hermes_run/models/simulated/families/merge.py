@@ -22,7 +22,7 @@ from hermes_run.models.simulated.steps import (
 )
 from recorder.messages import Json
 
-ASKED = phrase(r"\b(?:merge|combine|join|concatenate|overlay|bring together)\b")
+ASKED = phrase(r"\b(?:merged?|combined?|join(?:ed)?|concatenate|overlay|bring together)\b")
 
 
 def begin(task: Task) -> Steps | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Generator
 from shlex import quote
 
 from hermes_run.models.simulated.phrases import PATH, phrase, quoted, sources, target
@@ -12,8 +13,10 @@ from hermes_run.models.simulated.steps import (
     Call,
     Family,
     Puzzled,
+    Result,
     Steps,
     Task,
+    Turn,
     call,
     terminal,
     turn,
@@ -25,8 +28,14 @@ WORDS = {
     "max": r"\b(?:largest|highest|maximum|biggest)\b",
     "sum": r"\b(?:sums?|adds?|total)\b",
 }
-COLUMN = phrase(r"[`'\"]?\b(\w+)\b[`'\"]?\s+column|\bcolumn\s+[`'\"]?(\w+)")
-WHERE = phrase(r"\b(\w+)\s+(?:is|equals|==?)\s+[`'\"]?([\w-]+)")
+COLUMNS = (
+    phrase(r"\b(\w+)\b[`'\"]?\s+column\b"),
+    phrase(r"\bcolumn\s+(?:called\s+|named\s+)?[`'\"]?(\w+)"),
+)
+NO_COLUMN = {"the", "a", "its", "this", "that", "one", "which", "of", "in", "and", "for"}
+WHERE = phrase(
+    r"\b(?:where|whose|with|if)\b[^.]{0,30}?\b(\w+)\s+(?:is|equals|==?)\s+[`'\"]?([\w-]+)"
+)
 SCRIPT = """\
 import csv
 from decimal import Decimal
@@ -35,6 +44,7 @@ with open({path!r}, newline="") as file:
 values = [Decimal(row[{column!r}]) for row in rows]
 print({result})
 """
+SAID = {"sum": "sum", "mean": "average", "max": "largest value"}
 RESULTS = {"sum": "sum(values)", "mean": "sum(values) / len(values)", "max": "max(values)"}
 
 
@@ -45,8 +55,7 @@ def begin(task: Task) -> Steps | None:
         (key for key, words in WORDS.items() if re.search(words, said, re.IGNORECASE)), ""
     )
     tables = [path for path in sources(task.prompt) if path.endswith(".csv")]
-    named = COLUMN.search(task.prompt)
-    column = (named[1] or named[2]) if named else next(iter(quoted(task.prompt)), "")
+    column = column_of(task.prompt)
     out = target(task.prompt)
     if not operation or not tables or not column or not out:
         return None
@@ -55,12 +64,17 @@ def begin(task: Task) -> Steps | None:
     return compute(tables[0], column, (operation, *where), out, slip=task.slip)
 
 
+def column_of(prompt: str) -> str:
+    """Give the name of the column a prompt asks for, or nothing."""
+    named = [name for pattern in COLUMNS for name in pattern.findall(prompt)]
+    return next((name for name in (*named, *quoted(prompt)) if name.lower() not in NO_COLUMN), "")
+
+
 def compute(path: str, column: str, wanted: tuple[str, ...], out: str, *, slip: str) -> Steps:
     """Read the header, compute with Python, write the figure."""
-    if slip == "column":
-        yield from guess_column(path, column, wanted)
+    lesson = (yield from guess_column(path, column, wanted)) if slip == "column" else ""
     head, size = yield turn(
-        f"First the header of {path}, to see how the column is spelled, and how long the file is.",
+        f"{lesson}First the header of {path}, to see how the column is spelled, and its length.",
         call("read_file", path=path, limit=3),
         terminal(f"wc -l < {quote(path)}"),
     )
@@ -81,17 +95,21 @@ def compute(path: str, column: str, wanted: tuple[str, ...], out: str, *, slip: 
         raise Puzzled(f"I expected a figure and got: {shorten(figure)}")
     yield turn(f"The result is {figure}.", write_file(out, f"{figure}\n"))
     return turn(
-        "The file is written.", text=f"The {operation} of {column} in {path} is {figure} ({out})."
+        "The file is written.",
+        text=f"The {SAID[operation]} of {column} in {path} is {figure}; it stands in {out}.",
     )
 
 
-def guess_column(path: str, column: str, wanted: tuple[str, ...]) -> Steps:
-    """Guess how the column is spelled, and be told that it is not so."""
+def guess_column(
+    path: str, column: str, wanted: tuple[str, ...]
+) -> Generator[Turn, tuple[Result, ...], str]:
+    """Guess how the column is spelled, be told that it is not so, and give the lesson."""
     guess = column.title() if column.islower() else column.lower()
     (result,) = yield turn(
-        f"I add up the column {guess} of {path} in one go.", script(path, guess, wanted[:1])
+        f"One command can do this for the column {guess} of {path}.",
+        script(path, guess, wanted[:1]),
     )
-    return turn(f"I should have looked at the header: {shorten(result.text)}.")
+    return f"That was a guess ({shorten(result.text)}). "
 
 
 def script(path: str, column: str, wanted: tuple[str, ...]) -> Call:
