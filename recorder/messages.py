@@ -7,7 +7,7 @@ tool or the input row held; nothing is coerced on the way in, so nothing can be 
 from __future__ import annotations
 
 import json
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
 
@@ -93,7 +93,7 @@ def text_of(content: Json, image: str = "[image]") -> str | None:
         return content
     if not isinstance(content, list):
         return _as_json(content)
-    return "\n".join(_part(part, image) for part in content)
+    return "\n".join(_part(part, image) for part in cast("list[Json]", content))
 
 
 PICTURES = ("image_url", "image", "input_image")
@@ -101,9 +101,11 @@ PICTURES = ("image_url", "image", "input_image")
 
 
 def _part(part: Json, image: str) -> str:
-    if isinstance(part, dict) and isinstance(part.get("text"), str):
-        return part["text"]
-    if isinstance(part, dict) and part.get("type") in PICTURES:
+    fields = cast("dict[str, Json]", part) if isinstance(part, dict) else {}
+    text = fields.get("text")
+    if isinstance(text, str):
+        return text
+    if fields.get("type") in PICTURES:
         return image
     return part if isinstance(part, str) else _as_json(part)
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias
 
 from recorder.events import ToolReturned
 from recorder.messages import Json, ToolCall
 from recorder.session import Session, Step, pair
+from recorder.shapes import object_of
 from recorder.thinking import speak
 
 Verdict: TypeAlias = Literal["success", "failure"]
@@ -45,7 +46,12 @@ def tool_stats(session: Session) -> dict[str, dict[str, int]]:
 
 def tool_error_counts(session: Session) -> dict[str, int]:
     """Count the failures of each tool that was called."""
-    return {name: counts["failure"] for name, counts in tool_stats(session).items()}
+    return error_counts(tool_stats(session))
+
+
+def error_counts(stats: dict[str, dict[str, int]]) -> dict[str, int]:
+    """Take the failures of each tool out of its statistics."""
+    return {name: counts["failure"] for name, counts in stats.items()}
 
 
 def reasoning_stats(session: Session) -> dict[str, int | bool]:
@@ -105,9 +111,6 @@ def _text_reads_as_failure(output: str) -> bool:
 
 
 def _value_reads_as_failure(value: Json) -> bool:
-    if not isinstance(value, dict):
-        return False
-    outer = cast("dict[str, Json]", value)
-    inner = outer.get("content")
-    nested = cast("dict[str, Json]", inner) if isinstance(inner, dict) else {}
+    outer = object_of(value)
+    nested = object_of(outer.get("content"))
     return any((outer.get("error"), outer.get("success") is False, nested.get("error")))

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import cast, get_args
+from typing import cast
 
 from recorder.errors import FormatError
-from recorder.formats.embedding import dump, flat
+from recorder.formats.embedding import flat, spell
 from recorder.formats.foreign import (
     Header,
     Reply,
@@ -25,8 +25,10 @@ from recorder.formats.foreign import (
 from recorder.formats.turns import SYSTEM_ROLES
 from recorder.messages import Json, Message, Origin, ToolCall
 from recorder.session import Session
+from recorder.shapes import array_of, object_of, text_in
 
 _KNOWN = ("id", "messages", "tools", "prompt")
+_ORIGINS: dict[str, Origin] = {"dataset": "dataset", "user": "user", "harness": "harness"}
 _SYNTHETIC = ("You've reached the maximum number of tool-calling iterations allowed.",)
 """How user messages begin that a harness is known to write in the user's place."""
 
@@ -48,7 +50,7 @@ def _list(row: dict[str, Json], key: str) -> list[Json]:
     value = row.get(key)
     if not isinstance(value, list | None):
         raise FormatError(f"{key!r} is no list")
-    return cast("list[Json]", value) or []
+    return array_of(cast("Json", value))
 
 
 def _tools(row: dict[str, Json]) -> tuple[dict[str, Json], ...]:
@@ -62,7 +64,7 @@ def _tools(row: dict[str, Json]) -> tuple[dict[str, Json], ...]:
     tools = _list(row, "tools")
     if not all(isinstance(tool, dict) for tool in tools):
         raise FormatError('"tools" holds something that is no object')
-    return tuple(cast("list[dict[str, Json]]", tools))
+    return tuple(map(object_of, tools))
 
 
 def _with_prompt(turns: list[Turn], prompt: Json) -> list[Turn]:
@@ -81,35 +83,32 @@ def _is_system(turn: Turn) -> bool:
 
 
 def _turns(message: Json, index: int) -> Iterator[Turn]:
-    if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+    fields = object_of(message)
+    role, content = text_in(fields.get("role")), fields.get("content")
+    if not role:
         raise FormatError(f'message {index} is no {{"role", "content"}}')
-    fields = cast("dict[str, Json]", message)
-    role, content = fields["role"], fields.get("content")
     if role == "assistant":
         yield _reply(fields, index)
     elif role == "tool":
         yield Result(_id(fields.get("tool_call_id", "")), content)
     else:
-        name = fields.get("name")
-        yield Message(role, content, _origin(fields), name if isinstance(name, str) else None)
+        yield Message(role, content, _origin(fields), text_in(fields.get("name")) or None)
 
 
 def _origin(fields: dict[str, Json]) -> Origin:
     """Who spoke: what the message says, else the harness where its words are known."""
-    given, content = fields.get("origin"), fields.get("content")
-    if given in get_args(Origin):
-        return given
-    synthetic = isinstance(content, str) and content.startswith(_SYNTHETIC)
-    return "harness" if synthetic else "dataset"
+    given = _ORIGINS.get(text_in(fields.get("origin")))
+    synthetic = text_in(fields.get("content")).startswith(_SYNTHETIC)
+    return given or ("harness" if synthetic else "dataset")
 
 
 def _reply(fields: dict[str, Json], index: int) -> Reply:
-    content, refusal = fields.get("content"), fields.get("refusal")
+    content = fields.get("content")
     return Reply(
         text=None if content is None else flat(content),
         reasoning=_reasoning(fields) or None,
         calls=tuple(_calls(fields, index)),
-        refusal=refusal if isinstance(refusal, str) and refusal else None,
+        refusal=text_in(fields.get("refusal")) or None,
         provider_state=fields.get("reasoning_details"),
         flags=("prefill",) if fields.get("_thinking_prefill") else (),
     )
@@ -117,47 +116,40 @@ def _reply(fields: dict[str, Json], index: int) -> Reply:
 
 def _reasoning(fields: dict[str, Json]) -> str:
     """The first of the three fields that says something."""
-    details = fields.get("reasoning_details")
-    parts = cast("list[Json]", details) if isinstance(details, list) else []
-    texts = [_detail(part) for part in parts]
+    details = [_detail(part) for part in array_of(fields.get("reasoning_details"))]
     sources = (
         flat(fields.get("reasoning")),
         flat(fields.get("reasoning_content")),
-        "\n".join(filter(None, texts)),
+        "\n".join(filter(None, details)),
     )
     return next((source for source in sources if source.strip()), "")
 
 
 def _detail(part: Json) -> str:
-    if not isinstance(part, dict):
-        return part if isinstance(part, str) else ""
-    found = part.get("text") or part.get("summary")
-    return found if isinstance(found, str) else ""
+    fields = object_of(part)
+    return text_in(part) or text_in(fields.get("text")) or text_in(fields.get("summary"))
 
 
 def _calls(fields: dict[str, Json], index: int) -> Iterator[ToolCall]:
     """The tool calls of a message; some agents leave null entries in the list."""
-    calls = fields.get("tool_calls") or []
+    calls: Json = fields.get("tool_calls") or []
     if not isinstance(calls, list):
         raise FormatError(f'the "tool_calls" of message {index} are no list')
-    for call in cast("list[Json]", calls):
-        if call is None:
-            continue
+    for call in filter(None, array_of(calls)):
         if not isinstance(call, dict):
             raise FormatError(f"message {index} has a tool call that is no object")
-        yield _call(cast("dict[str, Json]", call))
+        yield _call(object_of(cast("Json", call)))
 
 
 def _call(call: dict[str, Json]) -> ToolCall:
-    inner = call.get("function")
-    function = cast("dict[str, Json]", inner) if isinstance(inner, dict) else call
-    arguments, name = function.get("arguments", ""), function.get("name")
+    function = object_of(call.get("function")) or call
+    arguments = function.get("arguments", "")
     return ToolCall(
         _id(call.get("id")) or "",
-        name if isinstance(name, str) else "",
-        arguments if isinstance(arguments, str) else dump(arguments),
+        text_in(function.get("name")),
+        arguments if isinstance(arguments, str) else spell(arguments),
     )
 
 
 def _id(value: Json) -> str | None:
-    return value if isinstance(value, str | None) else dump(value)
+    return value if isinstance(value, str | None) else spell(value)

@@ -11,16 +11,18 @@ import json
 from decimal import Decimal
 from json.encoder import encode_basestring  # the C one, where there is one
 from math import inf, isfinite
-from typing import NoReturn, cast
+from typing import NoReturn
 
 from recorder.errors import FormatError
 from recorder.formats.markup import whole
 from recorder.messages import Json, text_of
+from recorder.shapes import array_of, object_of
 
 DEPTH = 100
 """How deep embedded JSON may be nested; any reader takes this much."""
 
-_encoder = json.JSONEncoder(ensure_ascii=False)
+_loose = json.JSONEncoder(ensure_ascii=False)
+_exact = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 
 
 class _LossyError(ValueError):
@@ -36,7 +38,19 @@ def dump(value: Json) -> str:
     if isinstance(value, str):
         return encode_basestring(value)
     try:
-        return _encoder.encode(value)
+        return _exact.encode(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise FormatError(f"this can't be written as JSON: {error}") from error
+
+
+def spell(value: Json) -> str:
+    """Write *value* as :func:`dump` does, NaN and infinities by their names.
+
+    Raises:
+        FormatError: it has no such form, or is nested too deeply.
+    """
+    try:
+        return _loose.encode(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise FormatError(f"this can't be written as JSON: {error}") from error
 
@@ -68,7 +82,7 @@ def embed(text: str) -> str:
     if looks_like_json(text):
         value = read(text)
         if value is not None:
-            return whole(_encoder.encode(value))
+            return whole(_exact.encode(value))
     return encode_basestring(whole(text))
 
 
@@ -80,7 +94,7 @@ def embed_value(value: Json) -> str:
     """
     if isinstance(value, str):
         return embed(value)
-    text = dump(value)
+    text = spell(value)
     plain = isinstance(value, int | None) or (isinstance(value, float) and isfinite(value))
     return text if plain else embed(text)
 
@@ -118,8 +132,8 @@ def is_shallow(value: Json) -> bool:
 
 def _inside(value: Json) -> list[Json]:
     """The containers that stand directly in *value*; the scalars are of no interest."""
-    inner = value.values() if isinstance(value, dict) else value
-    return [one for one in cast("list[Json]", inner) if isinstance(one, dict | list)]
+    inner = object_of(value).values() or array_of(value)
+    return [one for one in inner if isinstance(one, dict | list)]
 
 
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

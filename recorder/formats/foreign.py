@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from itertools import count
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import msgspec
 
@@ -30,6 +30,7 @@ from recorder.events import (
 )
 from recorder.messages import Json, Message, Outcome, ToolCall
 from recorder.session import Session, fold
+from recorder.shapes import object_of
 
 EPOCH = timestamp(0)
 
@@ -94,10 +95,9 @@ def identity(row: dict[str, Json]) -> str:
 
 def metadata_of(row: dict[str, Json], known: Iterable[str]) -> dict[str, Json]:
     """Give what *row* says beside its *known* keys: its ``metadata`` and every other key."""
-    given = row.get("metadata")
-    own = cast("dict[str, Json]", given) if isinstance(given, dict) else {}
-    used = {*known, "metadata"} if isinstance(given, dict) else {*known}
-    return {**own, **{key: value for key, value in row.items() if key not in used}}
+    own = row.get("metadata")
+    used = {*known, "metadata"} if isinstance(own, dict) else {*known}
+    return {**object_of(own), **{key: value for key, value in row.items() if key not in used}}
 
 
 def _events(header: Header, turns: list[Turn]) -> Iterator[Event]:

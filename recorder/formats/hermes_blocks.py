@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import cast
 
 import msgspec
 
 from recorder.errors import FormatError
-from recorder.formats.embedding import decode_at, dump
+from recorder.formats.embedding import decode_at, spell
 from recorder.formats.markup import (
     CALL,
     END_CALL,
@@ -19,6 +18,7 @@ from recorder.formats.markup import (
     restore,
 )
 from recorder.messages import Json
+from recorder.shapes import object_of
 from recorder.thinking import is_framed
 
 _SPACE = re.compile(r"\s*")
@@ -69,11 +69,11 @@ def _calls(text: str, at: int) -> tuple[tuple[str, str, str], ...]:
     calls: list[tuple[str, str, str]] = []
     while at < len(text):
         found, at = _block(text, at, CALL, END_CALL)
-        call = cast("dict[str, Json]", found) if isinstance(found, dict) else {}
+        call = object_of(found)
         if not isinstance(call.get("name"), str):
             raise FormatError("a <tool_call> holds no object with a name")
         raw, given = call.get("arguments", ""), call.get("id")
-        arguments = raw if isinstance(raw, str) else dump(raw)
+        arguments = raw if isinstance(raw, str) else spell(raw)
         calls.append((given if isinstance(given, str) else "", call["name"], arguments))
     return tuple(calls)
 
@@ -118,13 +118,13 @@ def _response(value: str, at: int) -> tuple[Response, int]:
         found, after = _block(value, at, RESPONSE, END_RESPONSE)
     except FormatError:
         return _plain(value, at)
-    response = cast("dict[str, Json]", found) if isinstance(found, dict) else {}
+    response = object_of(found)
     if "content" not in response:
         return Response("", None, found), after
     call_id, name = response.get("tool_call_id", ""), response.get("name")
     known = call_id is None or isinstance(call_id, str)
     return Response(
-        call_id if known else dump(call_id),
+        call_id if known else spell(call_id),
         name if isinstance(name, str) else None,
         response["content"],
     ), after

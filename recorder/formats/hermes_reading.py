@@ -28,6 +28,7 @@ from recorder.formats.hermes_system import read_system
 from recorder.formats.markup import restore
 from recorder.messages import Json, Message, Outcome, ToolCall
 from recorder.session import Session
+from recorder.shapes import array_of, object_of, text_in
 
 _SPEAKERS = {
     "system": "system",
@@ -55,7 +56,7 @@ def parse(row: dict[str, Json]) -> Session:
     said = row.get("conversations")
     if not isinstance(said, list):
         raise FormatError('a hermes row needs "conversations", a list of {"from", "value"}')
-    turns = [_turn(turn, index) for index, turn in enumerate(cast("list[Json]", said))]
+    turns = [_turn(turn, index) for index, turn in enumerate(array_of(cast("Json", said)))]
     tools: tuple[dict[str, Json], ...] = ()
     system: list[Turn] = []
     if turns and turns[0][0] == "system":
@@ -66,23 +67,19 @@ def parse(row: dict[str, Json]) -> Session:
 
 def _turn(turn: Json, index: int) -> tuple[str, str]:
     """The speaker and the value of a turn."""
-    if not isinstance(turn, dict):
-        raise FormatError(f'turn {index} is no {{"from", "value"}}')
-    speaker = _SPEAKERS.get(str(turn.get("from")))
-    if speaker is None:
+    fields = object_of(turn)
+    name = text_in(fields.get("from"))
+    if name not in _SPEAKERS:
         known = ", ".join(_SPEAKERS)
-        raise FormatError(
-            f"turn {index} is from {str(turn.get('from'))[:40]!r}, not one of {known}"
-        )
-    return speaker, flat(turn.get("value"))
+        raise FormatError(f"turn {index} is from {name[:40]!r}, not one of {known}")
+    return _SPEAKERS[name], flat(fields.get("value"))
 
 
 def _flags(row: dict[str, Json]) -> dict[tuple[str, int], set[int]]:
     """The flags that turns are read by: kind and turn, with the places in that turn."""
-    given = row.get("flags")
     found: dict[tuple[str, int], set[int]] = {}
-    for flag in cast("list[Json]", given) if isinstance(given, list) else []:
-        if isinstance(flag, str) and (read := _FLAG.fullmatch(flag)):
+    for flag in array_of(row.get("flags")):
+        if read := _FLAG.fullmatch(text_in(flag)):
             found.setdefault((read[1], int(read[2])), set()).add(int(read[3] or 0))
     return found
 
@@ -141,20 +138,19 @@ def _fresh(place: int, taken: set[str | None]) -> str:
 
 def _header(row: dict[str, Json], tools: tuple[dict[str, Json], ...]) -> Header:
     """Keep what a trajectory says of its session; a value of the wrong kind is left out."""
-    outcome, reason = row.get("outcome"), row.get("exit_reason")
-    error, rewards = row.get("error"), row.get("rewards")
+    outcome = row.get("outcome")
     return Header(
         identity(row),
         tools,
         metadata_of(row, OWN_KEYS),
         prompt_index=_number(row.get("prompt_index")),
         sample=_number(row.get("sample")),
-        model=_text(row.get("model")),
-        provider=_text(row.get("provider")),
-        rewards=_rewards(rewards),
+        model=text_in(row.get("model")),
+        provider=text_in(row.get("provider")),
+        rewards=_rewards(row.get("rewards")),
         outcome=outcome if outcome in get_args(Outcome) else None,
-        reason=_text(reason),
-        error=error if isinstance(error, str) else None,
+        reason=text_in(row.get("exit_reason")),
+        error=text_in(row.get("error")) or None,
     )
 
 
@@ -162,10 +158,6 @@ def _number(value: Json) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
-def _text(value: Json) -> str:
-    return value if isinstance(value, str) else ""
-
-
 def _rewards(value: Json) -> dict[str, float | None]:
-    given = cast("dict[str, Json]", value) if isinstance(value, dict) else {}
-    return {name: one for name, one in given.items() if one is None or isinstance(one, int | float)}
+    given = object_of(value).items()
+    return {name: one for name, one in given if one is None or isinstance(one, int | float)}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import cast
 
 from recorder.errors import FormatError
 from recorder.formats.markup import restore, shield
 from recorder.messages import Json
+from recorder.shapes import array_of, object_of
 
 _BEFORE = (
     "You are a function calling AI model. You are provided with function signatures within <tools> "
@@ -52,8 +52,8 @@ def read_system(value: str) -> tuple[tuple[dict[str, Json], ...], str]:
 
 
 def _tools(found: Json) -> tuple[dict[str, Json], ...]:
-    tools = cast("list[Json]", found) if isinstance(found, list) else [found]
-    if not all(isinstance(tool, dict) for tool in tools):
+    tools = [object_of(tool) for tool in array_of(found)]
+    if found != tools:
         raise FormatError("the tools of the system turn are no list of objects")
     described = ({k: v for k, v in tool.items() if k != "required"} for tool in tools)
     return tuple({"type": "function", "function": tool} for tool in described)

@@ -8,13 +8,14 @@ those that fit no call, and second ones, have no place here.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
 
 from recorder.formats.chat import parse
-from recorder.formats.embedding import dump, flat, read
-from recorder.formats.turns import is_prefill, said_by, shown
+from recorder.formats.embedding import flat, read, spell
+from recorder.formats.pictures import shown
+from recorder.formats.turns import is_prefill, said_by
 from recorder.messages import Json, Message, ToolCall
 from recorder.session import Session, Step, pair
+from recorder.shapes import array_of, object_of
 
 __all__ = ["parse", "render"]
 
@@ -71,14 +72,11 @@ def _fits(value: Json) -> bool:
         one = waiting.pop()
         if isinstance(one, int) and not -_LIMIT <= one < _LIMIT:
             return False
-        if isinstance(one, dict):
-            waiting += cast("dict[str, Json]", one).values()
-        elif isinstance(one, list):
-            waiting += cast("list[Json]", one)
+        waiting += object_of(one).values() or array_of(one)
     return True
 
 
 def _content(output: Json) -> str:
     """A tool's output as text: parts are joined, anything else that is no text is JSON."""
     value = shown(output)
-    return dump(value) if isinstance(value, dict) else flat(value)
+    return spell(value) if isinstance(value, dict) else flat(value)

@@ -8,7 +8,8 @@ from recorder.events import seconds
 from recorder.formats import hermes
 from recorder.messages import Json, Times, Usage
 from recorder.session import Session, Step
-from recorder.stats import tool_error_counts, tool_stats
+from recorder.shapes import object_of, text_in
+from recorder.stats import error_counts, tool_stats
 
 
 def render(session: Session, run: str = "") -> dict[str, Json]:
@@ -58,19 +59,15 @@ def _provenance(session: Session) -> dict[str, Json]:
 
 def _tools(session: Session) -> dict[str, Json]:
     """Statistics of every tool there was, called or not, so that all rows of a run are alike."""
-    offered = [name for name in map(_name, session.tools) if name]
-    called, failed = tool_stats(session), tool_error_counts(session)
-    none = {"count": 0, "success": 0, "failure": 0}
-    return {
-        "tool_stats": {**{name: dict(none) for name in offered}, **called},
-        "tool_error_counts": {**dict.fromkeys(offered, 0), **failed},
-    }
+    offered = filter(None, map(_name, session.tools))
+    zero = {name: {"count": 0, "success": 0, "failure": 0} for name in offered}
+    stats = {**zero, **tool_stats(session)}
+    return {"tool_stats": stats, "tool_error_counts": error_counts(stats)}
 
 
-def _name(tool: dict[str, Json]) -> str | None:
-    function = tool.get("function", tool)
-    name = function.get("name") if isinstance(function, dict) else None
-    return name if isinstance(name, str) else None
+def _name(tool: dict[str, Json]) -> str:
+    function = object_of(tool.get("function")) or tool
+    return text_in(function.get("name"))
 
 
 def _spent(session: Session) -> dict[str, Json]:

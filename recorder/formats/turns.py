@@ -15,15 +15,17 @@ out, because no trajectory says it:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import msgspec
 
 from recorder.events import ModelReplied, ToolReturned
 from recorder.formats.embedding import dump, embed, embed_value, flat
 from recorder.formats.markup import whole
-from recorder.messages import PICTURES, Json, Message, Origin, ToolCall
+from recorder.formats.pictures import has_pictures, shown
+from recorder.messages import Json, Message, Origin, ToolCall
 from recorder.session import Pairing, Session, Step, pair
+from recorder.shapes import object_of
 from recorder.thinking import Spoken, speak
 
 SYSTEM_ROLES = ("system", "developer")
@@ -55,7 +57,7 @@ class Said(msgspec.Struct, frozen=True):
 
 
 class Replied(msgspec.Struct, frozen=True):
-    """A turn of the model; ``text`` is its answer without reasoning and without idle white space."""
+    """A turn of the model; ``text`` is its answer without reasoning and idle white space."""
 
     spoken: Spoken
     text: str
@@ -135,8 +137,7 @@ def leading_system(session: Session) -> tuple[Message, ...]:
 
 def _described(tool: dict[str, Json]) -> dict[str, Json]:
     """What the model is told of a tool: the four keys of the function-calling text."""
-    inner = tool.get("function")
-    function = cast("dict[str, Json]", inner) if isinstance(inner, dict) else tool
+    function = object_of(tool.get("function")) or tool
     return {
         "name": function.get("name"),
         "description": function.get("description", ""),
@@ -206,36 +207,3 @@ def _noticed(step: Step, spoken: Spoken, found: Pairing) -> Iterator[str]:
     yield from ["refusal"] * bool(step.reply.refusal)
     yield from ["duplicate_result"] * len(found.duplicates)
     yield from ["orphan_result"] * len(found.orphans)
-
-
-def has_pictures(content: Json) -> bool:
-    """Say whether *content* has parts that are pictures."""
-    if isinstance(content, dict) and cast("dict[str, Json]", content).get("_multimodal") is True:
-        return has_pictures(cast("dict[str, Json]", content).get("content"))
-    return isinstance(content, list) and any(map(_is_picture, cast("list[Json]", content)))
-
-
-def _is_picture(part: Json) -> bool:
-    return isinstance(part, dict) and cast("dict[str, Json]", part).get("type") in PICTURES
-
-
-def shown(output: Json) -> Json:
-    """Give a tool's output without its pictures: marked in a list, summed up for an envelope.
-
-    An envelope is ``{"_multimodal": true, "content": [parts], "text_summary": str}``.
-    """
-    if isinstance(output, list):
-        marker = {"type": "text", "text": "[screenshot]"}
-        return [marker if _is_picture(part) else part for part in cast("list[Json]", output)]
-    if isinstance(output, dict) and cast("dict[str, Json]", output).get("_multimodal") is True:
-        return _summary(cast("dict[str, Json]", output))
-    return output
-
-
-def _summary(envelope: dict[str, Json]) -> str:
-    summary, content = envelope.get("text_summary"), envelope.get("content")
-    if isinstance(summary, str) and summary:
-        return summary
-    parts = cast("list[Json]", content) if isinstance(content, list) else []
-    texts = [part.get("text") for part in parts if isinstance(part, dict)]
-    return "\n".join(text for text in texts if isinstance(text, str)) or "[multimodal tool result]"
