@@ -1,6 +1,6 @@
-"""One event, one line: JSON whose last member is the CRC-32 of the bytes before it.
+r"""One event, one line: JSON whose last member is the CRC-32 of the bytes before it.
 
-A line looks like ``{"event":"scored",...,"crc":"0badf00d"}\\n``, so it is still plain JSON. The
+A line looks like ``{"event":"scored",...,"crc":"0badf00d"}\n``, so it is still plain JSON. The
 checksum covers the bytes before ``,"crc":``. Lines are split on 0x0A only: ``str.splitlines`` also
 splits on U+2028 and others, which may stand in any text.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from typing import get_args
 
 import msgspec
 
@@ -73,11 +74,7 @@ def _unusual(body: bytes, document: bytes, error: Exception) -> Event:
             return msgspec.convert(loose, Known)
     except (ValueError, RecursionError) as cause:
         raise CorruptJournalError(f"no event has this shape: {error}") from cause
-    return Unknown(
-        event=stamp.event, session=stamp.session, seq=stamp.seq, ts=stamp.ts, raw=body
-    )
+    return Unknown(event=stamp.event, session=stamp.session, seq=stamp.seq, ts=stamp.ts, raw=body)
 
 
-_KNOWN_TAGS = frozenset(
-    str(kind.__struct_config__.tag) for kind in Known.__args__  # type: ignore[attr-defined]
-)
+_KNOWN_TAGS = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Known))

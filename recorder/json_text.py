@@ -15,6 +15,7 @@ from recorder.messages import Json
 
 _encoder = msgspec.json.Encoder()
 _sorted = msgspec.json.Encoder(order="sorted")
+_NO_NUMBERS: dict[str, None] = {}  # what NaN and the infinities become: null
 
 
 def encode(value: Json) -> bytes:
@@ -61,10 +62,16 @@ def _refuse(name: str) -> Json:
 
 def _write(encoder: msgspec.json.Encoder, value: Json) -> bytes:
     try:
+        return _encode(encoder, value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise MisuseError(f"this can't be written as JSON: {error}") from error
+
+
+def _encode(encoder: msgspec.json.Encoder, value: Json) -> bytes:
+    try:
         return encoder.encode(value)
     except UnicodeEncodeError:
-        plain = msgspec.to_builtins(value)
+        document = json.dumps(msgspec.to_builtins(value))
+        plain = json.loads(document, parse_constant=_NO_NUMBERS.get)
         is_sorted = encoder is _sorted
         return json.dumps(plain, separators=(",", ":"), sort_keys=is_sorted).encode()
-    except (TypeError, RecursionError, OverflowError) as error:
-        raise MisuseError(f"this can't be written as JSON: {error}") from error

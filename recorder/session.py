@@ -3,8 +3,9 @@
 ``apply(session, event) -> session`` is the only way anything happens to a session, and it is pure.
 The order of facts it admits::
 
-    ToolsDeclared*  SessionStarted  ( ModelFailed* ModelReplied (ToolStarted | ToolReturned)*
-                                    | UserSpoke | Scored )*  SessionEnded  (Scored* SessionResumed ...)*
+    ToolsDeclared*  SessionStarted
+    ( ModelFailed* ModelReplied (ToolStarted | ToolReturned)* | UserSpoke | Scored )*
+    SessionEnded  (Scored* SessionResumed ...)*
 
 A turn is a :class:`~recorder.messages.Message` or a :class:`Step`: a reply with everything that
 came of its calls. Results stand in a step in the order they arrived; :func:`pair` puts them in the
@@ -13,6 +14,7 @@ order of the calls.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
@@ -84,21 +86,20 @@ def pair(step: Step) -> Pairing:
     calls, results = step.reply.calls, step.results
     if results and len(results) == len(calls) and not any(r.call_id for r in results):
         return Pairing(tuple(zip(calls, results, strict=True)))
-    waiting = list(results)
-    pairs = tuple((call, _take(waiting, call.id)) for call in calls)
-    ids = {call.id for call in calls}
+    waiting: dict[str | None, deque[int]] = {}
+    for place, result in enumerate(results):
+        waiting.setdefault(result.call_id, deque()).append(place)
+    found = [waiting[call.id].popleft() if waiting.get(call.id) else None for call in calls]
+    taken, ids = set(found), {call.id for call in calls}
+    left = [result for place, result in enumerate(results) if place not in taken]
     return Pairing(
-        pairs,
-        duplicates=tuple(r for r in waiting if r.call_id in ids),
-        orphans=tuple(r for r in waiting if r.call_id not in ids),
+        tuple(
+            (call, None if place is None else results[place])
+            for call, place in zip(calls, found, strict=True)
+        ),
+        duplicates=tuple(result for result in left if result.call_id in ids),
+        orphans=tuple(result for result in left if result.call_id not in ids),
     )
-
-
-def _take(waiting: list[ToolReturned], call_id: str) -> ToolReturned | None:
-    for index, result in enumerate(waiting):
-        if result.call_id == call_id:
-            return waiting.pop(index)
-    return None
 
 
 def unanswered(step: Step) -> tuple[ToolCall, ...]:
@@ -156,9 +157,7 @@ def _admit(session: Session, event: Event) -> None:
 
 
 def _start(session: Session, event: SessionStarted) -> Session:
-    begun = msgspec.structs.replace(
-        session, started=event, began=event.ts
-    )
+    begun = msgspec.structs.replace(session, started=event, began=event.ts)
     for message in event.messages:
         begun = _open_with(begun, message)
     return begun
@@ -168,10 +167,11 @@ def _open_with(session: Session, message: Message) -> Session:
     """Add a turn of a given history, as if it had happened here."""
     started = session.started
     assert started is not None  # noqa: S101  # narrowed: called while starting
-    stamp = {"session": started.session, "seq": started.seq, "ts": started.ts}
     if message.role == "assistant":
         reply = ModelReplied(
-            **stamp,
+            session=started.session,
+            seq=started.seq,
+            ts=started.ts,
             text=text_of(message.content),
             reasoning=message.reasoning,
             calls=message.calls,
@@ -179,7 +179,13 @@ def _open_with(session: Session, message: Message) -> Session:
         )
         return _add_turn(session, Step(reply))
     if message.role == "tool":
-        result = ToolReturned(**stamp, call_id=message.call_id, output=message.content)
+        result = ToolReturned(
+            session=started.session,
+            seq=started.seq,
+            ts=started.ts,
+            call_id=message.call_id,
+            output=message.content,
+        )
         return _return(session, result)
     return _add_turn(session, message)
 
