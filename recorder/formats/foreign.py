@@ -8,14 +8,13 @@ the epoch, since nobody knows when; the same row always gives the same session.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import TypeAlias
 
 import msgspec
 
-from recorder.errors import FormatError
+from recorder.errors import FormatError, MisuseError
 from recorder.events import (
     Event,
     ModelReplied,
@@ -28,6 +27,7 @@ from recorder.events import (
     timestamp,
     tools_hash,
 )
+from recorder.json_text import canonical
 from recorder.messages import Json, Message, Outcome, ToolCall
 from recorder.session import Session, fold
 from recorder.shapes import object_of
@@ -87,10 +87,9 @@ def identity(row: dict[str, Json]) -> str:
     if isinstance(given, str | int) and not isinstance(given, bool) and given != "":
         return str(given)
     try:
-        document = json.dumps(row, sort_keys=True).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise FormatError(f"the row can't be written as JSON: {error}") from error
-    return hashlib.sha256(document).hexdigest()[:16]
+        return hashlib.sha256(canonical(row)).hexdigest()[:16]
+    except MisuseError as error:
+        raise FormatError(f"the row has no JSON form: {error}") from error
 
 
 def metadata_of(row: dict[str, Json], known: Iterable[str]) -> dict[str, Json]:
