@@ -17,7 +17,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from hermes_run.sandboxes.beneath import Root, folder_beneath, read_beneath, write_beneath
-from hermes_run.sandboxes.processes import run_process
+from hermes_run.sandboxes.processes import blaming_the_machine, run_process
 from hermes_run.sandboxes.protocol import Command, Finished, Sandbox
 
 LINE_BYTES = 131_000
@@ -47,17 +47,20 @@ class Plain:
             raise OSError(errno.EINVAL, "a command can't hold a NUL character")
         if len(line) > LINE_BYTES:
             raise OSError(errno.E2BIG, f"a command can have {LINE_BYTES} bytes, not {len(line)}")
-        folder = await to_thread.run_sync(folder_beneath, self._root, _home(command.directory))
+        with blaming_the_machine():
+            folder = await to_thread.run_sync(folder_beneath, self._root, _home(command.directory))
         argv = [self._shell, "-c", line]
         return await run_process(argv, self._environment, folder, command)
 
     async def read(self, path: str, limit: int) -> bytes:
         """Give the first *limit* bytes of a file."""
-        return await to_thread.run_sync(read_beneath, self._root, _home(path), limit)
+        with blaming_the_machine():
+            return await to_thread.run_sync(read_beneath, self._root, _home(path), limit)
 
     async def write(self, path: str, content: bytes) -> None:
         """Write a file, making its folders."""
-        await to_thread.run_sync(write_beneath, self._root, _home(path), content)
+        with blaming_the_machine():
+            await to_thread.run_sync(write_beneath, self._root, _home(path), content)
 
     async def close(self) -> None:
         """Let go of the folder; commands end with the calls that run them."""

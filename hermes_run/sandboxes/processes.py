@@ -23,8 +23,8 @@ from hermes_run.errors import SandboxError
 from hermes_run.sandboxes.clip import Clip, feed, render
 from hermes_run.sandboxes.protocol import Command, Finished
 
-FLOOD = 64
-"""A command that wrote this many times its limit is killed: nobody will read the rest."""
+FLOOD_BYTES = 16 * 1024 * 1024
+"""A command that wrote this much past its limit is killed: nobody will read the rest."""
 
 LINGER_S = 0.25
 """How long children in the background may still write once the command itself has ended."""
@@ -50,7 +50,7 @@ class Pipe:
     @property
     def flooded(self) -> bool:
         """Whether more came than is worth waiting for."""
-        return self.clip.size > FLOOD * self.clip.limit
+        return self.clip.size > self.clip.limit + FLOOD_BYTES
 
     async def drain(self) -> None:
         """Read to the end, or until it is a flood."""
@@ -84,7 +84,7 @@ async def run_process(
         OSError: the program or the folder is not there, or the arguments are too long.
         SandboxError: the machine has no room for another process.
     """
-    with _room_on_the_machine(), Pipe(command.limit) as pipe:
+    with blaming_the_machine(), Pipe(command.limit) as pipe:
         # Shielded: a start that is cancelled half-way leaves a process that nobody knows of.
         with anyio.fail_after(START_S, shield=True):
             process = await anyio.open_process(
@@ -138,12 +138,13 @@ async def _end(process: anyio.abc.Process) -> None:
 
 
 @contextlib.contextmanager
-def _room_on_the_machine() -> Generator[None]:
+def blaming_the_machine() -> Generator[None]:
+    """Turn what no caller can do anything about into a :class:`SandboxError`."""
     try:
         yield
     except TimeoutError as error:
-        raise SandboxError(f"no process started within {START_S:g} s") from error
+        raise SandboxError("the machine did not answer in time") from error
     except OSError as error:
         if error.errno in _EXHAUSTED:
-            raise SandboxError(f"no process can be started: {error.strerror}") from error
+            raise SandboxError(f"the machine has no room: {error.strerror}") from error
         raise

@@ -66,11 +66,13 @@ def check(raw: str, tool: Tool) -> Checked | Refused:
 
 def usage(tool: Tool) -> str:
     """Write a tool's call on one line: ``name(path: string, limit?: integer)``."""
-    properties: dict[str, Json] = tool.parameters.get("properties", {})
-    required = tool.parameters.get("required", ())
+    # A foreign schema may be anything.
+    properties, required = tool.parameters.get("properties"), tool.parameters.get("required")
+    needed = cast("list[Json]", required) if isinstance(required, list) else []
+    schemas = cast("dict[str, Json]", properties) if isinstance(properties, dict) else {}
     named = [
-        f"{name}{'' if name in required else '?'}: {_type(schema)}"
-        for name, schema in properties.items()
+        f"{name}{'' if name in needed else '?'}: {_type(schema)}"
+        for name, schema in schemas.items()
     ]
     return f"{tool.name}({', '.join(named)})"
 

@@ -34,7 +34,10 @@ async def execute(call: ToolCall, toolbox: Toolbox, context: Context) -> Output:
     tool = toolbox.tools.get(call.name)
     if tool is None:
         return _refused(Refused(_unknown(call.name, toolbox), "unknown_tool"))
-    checked = check(call.arguments, tool)
+    try:
+        checked = check(call.arguments, tool)
+    except Exception as error:  # noqa: BLE001 - a tool's own types check themselves as they like
+        return _failed(error)
     if isinstance(checked, Refused):
         return _refused(checked)
     output = await _run(tool, checked.values, context)

@@ -91,9 +91,7 @@ def _tool(
     return Tool(
         name=name,
         description=_prose(doc.description) if description is None else description,
-        parameters=_schema(
-            arguments, {each.arg_name: _prose(each.description) for each in doc.params}
-        ),
+        parameters=_schema(arguments, texts),
         effect=effect,
         run=_runner(function, [each for each, hint in hints.items() if hint is Context]),
         arguments=arguments,
