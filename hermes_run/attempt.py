@@ -83,6 +83,7 @@ async def _start(job: Job, plan: Plan) -> Recording:
         id=job.session_id,
         prompt_key=job.prompt.key,
         prompt_index=job.prompt.index,
+        row_hash=job.prompt.row_hash,
         sample=job.sample,
         toolsets=job.toolsets,
         model=plan.model_name,

@@ -101,6 +101,7 @@ class SessionStarted(Fact, frozen=True, kw_only=True, omit_defaults=True):
 
     prompt_key: str = ""
     prompt_index: int = 0
+    row_hash: str = ""
     sample: int = 0
     messages: tuple[Message, ...] = ()
     tools_hash: str = ""

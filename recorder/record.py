@@ -49,6 +49,7 @@ class Opening(TypedDict, total=False):
     id: str
     prompt_key: str
     prompt_index: int
+    row_hash: str
     sample: int
     toolsets: Sequence[str]
     draw_seed: str | None
