@@ -61,9 +61,13 @@ class Report(msgspec.Struct, frozen=True):
 
     @property
     def balanced(self) -> bool:
-        """Whether every session that came in is accounted for."""
+        """Whether every session that came in is accounted for.
+
+        What came in was counted from rows, what started and ended from events.
+        """
         ended = sum(self.statistics.outcomes.values())
-        return self.counts.sessions == ended + self.not_started
+        all_began = self.not_started == 0 or (self.not_started > 0 and self.cause is not None)
+        return all_began and ended == self.statistics.started
 
 
 class Run:
@@ -72,6 +76,7 @@ class Run:
     def __init__(self, plan: Plan, intake: Intake) -> None:
         self.plan = plan
         self.intake = intake
+        self._in_flight = anyio.CancelScope()
 
     @property
     def record(self) -> Record:
@@ -92,22 +97,43 @@ class Run:
         async with anyio.create_task_group() as beside:
             beside.start_soon(self._refresh)
             beside.start_soon(self._watch_deadline)
-            await schedule(self.intake.jobs, self.plan, finished)
+            beside.start_soon(self._drain)
+            with self._in_flight:
+                await schedule(self.intake.jobs, self.plan, finished)
             beside.cancel_scope.cancel()
-        not_started = await self.intake.finish_counting()
+        await self.intake.finish_counting()
+        statistics = self.record.statistics.value()
         return Report(
             directory=str(self.record.directory),
             counts=self.intake.counts,
-            not_started=not_started,
-            statistics=self.record.statistics.value(),
+            not_started=self.intake.counts.sessions - statistics.started,
+            statistics=statistics,
             cause=self.brake.cause,
             reason=self.brake.reason,
         )
 
+    def cancel(self) -> None:
+        """Give up what is in flight: its sessions are recorded as interrupted, and finish ends."""
+        self._in_flight.cancel()
+
+    async def _drain(self) -> None:
+        """Give what is in flight some time when the run is told to stop, then cancel it.
+
+        An endpoint that failed and a budget that is used up are no reason to lose what was paid.
+        """
+        await self.brake.wait()
+        if self.brake.cause in ("signal", "deadline"):
+            await anyio.sleep(self.plan.settings.drain_timeout)
+            self.cancel()
+
     async def _refresh(self) -> None:
         while True:
             await anyio.sleep(REFRESH_S)
-            await self.record.write_statistics()
+            try:
+                await self.record.write_statistics()
+            except OSError as error:
+                # A full disk, mostly: the journal waits for room, and this can be written later.
+                self.plan.log.warning("statistics.json was not refreshed", error=str(error))
 
     async def _watch_deadline(self) -> None:
         deadline = self.plan.settings.deadline
