@@ -13,8 +13,20 @@ import msgspec
 from recorder.errors import MisuseError
 from recorder.messages import Json
 
-_encoder = msgspec.json.Encoder()
-_sorted = msgspec.json.Encoder(order="sorted")
+
+def _as_base(value: Json) -> Json:
+    """Write a string or number of somebody's own class (NumPy has such) as what it is."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, float):
+        return float.__float__(value)
+    if isinstance(value, int):
+        return int.__int__(value)
+    raise NotImplementedError
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_as_base)
+_sorted = msgspec.json.Encoder(order="sorted", enc_hook=_as_base)
 _NO_NUMBERS: dict[str, None] = {}  # what NaN and the infinities become: null
 
 
@@ -71,7 +83,7 @@ def _encode(encoder: msgspec.json.Encoder, value: Json) -> bytes:
     try:
         return encoder.encode(value)
     except UnicodeEncodeError:
-        document = json.dumps(msgspec.to_builtins(value))
+        document = json.dumps(msgspec.to_builtins(value, enc_hook=_as_base))
         plain = json.loads(document, parse_constant=_NO_NUMBERS.get)
         is_sorted = encoder is _sorted
         return json.dumps(plain, separators=(",", ":"), sort_keys=is_sorted).encode()
