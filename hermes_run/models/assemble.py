@@ -1,204 +1,150 @@
-"""Put a reply together from the chunks of a stream. Pure and incremental.
+"""Put a reply together from the chunks of a stream, or from a whole completion. Pure.
 
-Servers differ: reasoning comes as ``reasoning_content`` (DeepSeek, vLLM, Qwen), ``reasoning`` or
-``reasoning_details`` (OpenRouter, newer vLLM); calls come whole or in pieces, without ids, with
-repeated ids or with one index for all. What the model wrote is kept as it came; only missing or
-repeated call ids are replaced, because results are matched by them.
+Servers differ: reasoning comes as ``reasoning_content`` (DeepSeek, vLLM, Qwen), ``reasoning`` and
+``reasoning_details`` (OpenRouter, newer vLLM), or as parts of the content (Mistral); usage at the
+end, in every chunk or in the choice. What the model wrote is kept as it came.
+
+Source: OpenAI API reference, "The chat completion object" and "The chat completion chunk object".
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-import msgspec
-
+from hermes_run.models.calls import Drafts
+from hermes_run.models.details import is_plain, merge, readable
+from hermes_run.models.pieces import join
 from hermes_run.models.protocol import Reply
-from recorder.json_text import encode
-from recorder.messages import Json, ToolCall, Usage
+from hermes_run.models.usage import read_usage
+from recorder.messages import Json, Usage
+from recorder.shapes import array_of, object_of, text_in
 
+REASONING_FIELD = "reasoning_field"
+"""Key in a reply's provider state: the field that its reasoning came in, and goes back in."""
 
-class _Draft(msgspec.Struct):
-    """A call while its pieces arrive."""
-
-    index: int | None
-    id: str
-    name: str
-    arguments: list[str]
+REASONING_FIELDS = ("reasoning_content", "reasoning")
+"""Fields that servers send reasoning in; the first that says something counts."""
 
 
 class Assembly:
     """A reply while its chunks arrive.
 
-    ``content`` says whether the last chunk brought something the model wrote, which is what a
-    silence is measured from; ``finished`` whether the server said that the reply is complete.
+    ``wrote`` says whether the last chunk brought something the model wrote, which is what a
+    silence is measured from; ``begun`` whether the server has started on a reply at all; ``error``
+    is what it reported instead of one; ``finish_reason`` and ``usage`` are what it last gave.
     """
 
     def __init__(self) -> None:
-        self.content = False
+        self.wrote = False
+        self.begun = False
         self.error: Json = None
+        self.finish_reason: str | None = None
+        self.usage: Usage | None = None
+        self._is_whole = False
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._refusal: list[str] = []
         self._details: list[Json] = []
-        self._drafts: list[_Draft] = []
-        self._finish: str | None = None
+        self._calls = Drafts()
+        self._field: str | None = None
         self._model: str | None = None
         self._id: str | None = None
-        self._usage: Usage | None = None
 
     @property
     def finished(self) -> bool:
-        """Whether a finish reason has come."""
-        return self._finish is not None
+        """Whether the server said that the reply is complete."""
+        return self._is_whole or self.finish_reason is not None
 
     @property
     def empty(self) -> bool:
         """Whether the model wrote nothing at all."""
-        written = (self._text, self._reasoning, self._refusal, self._details, self._drafts)
+        written = (self._text, self._reasoning, self._refusal, self._details, self._calls)
         return not any(written)
 
-    @property
-    def usage(self) -> Usage | None:
-        """The usage the server gave, if any came yet."""
-        return self._usage
-
     def add(self, chunk: Json) -> None:
-        """Take one decoded chunk, or a whole completion with ``message`` for ``delta``."""
-        self.content = False
-        if not isinstance(chunk, dict):
-            return
-        self.error = chunk.get("error") or self.error
-        self._model = _text(chunk.get("model")) or self._model
-        self._id = _text(chunk.get("id")) or self._id
-        self._usage = read_usage(chunk.get("usage")) or self._usage
-        choices = chunk.get("choices")
-        choice = choices[0] if isinstance(choices, list) and choices else None
-        if isinstance(choice, dict):
-            self._choose(choice)
+        """Take one decoded chunk, or a whole completion with ``message`` for ``delta``.
+
+        Raises:
+            MisuseError: arguments that came as JSON are nested too deeply to be written.
+        """
+        self.wrote = False
+        fields = object_of(chunk)
+        self.error = self.error or fields.get("error")
+        if fields.get("object") == "error":  # how vLLM reported errors before it had an object
+            self.error = self.error or fields
+        self._model = text_in(fields.get("model")) or self._model
+        self._id = text_in(fields.get("id")) or self._id
+        self.usage = read_usage(fields.get("usage")) or self.usage
+        for choice in array_of(fields.get("choices")):
+            self._choose(object_of(choice))
 
     def reply(self) -> Reply:
         """Give the reply as it stands."""
+        storable = is_plain(self._details)
+        details = merge(self._details) if storable else []
         return Reply(
-            text="".join(self._text) if self._text else None,
-            reasoning="".join(self._reasoning) or _details_text(self._details),
-            refusal="".join(self._refusal) or None,
-            provider_state={"reasoning_details": self._details} if self._details else None,
-            calls=_with_ids(self._drafts),
-            finish_reason=self._finish,
+            text=join(self._text) if self._text else None,
+            reasoning=join(self._reasoning) or readable(details),
+            refusal=join(self._refusal) or None,
+            provider_state=self._state(details),
+            calls=self._calls.calls(),
+            finish_reason=self.finish_reason,
             model=self._model,
             response_id=self._id,
-            usage=self._usage,
+            usage=self.usage,
+            flags=() if storable else ("provider_state_dropped",),
         )
 
-    def _choose(self, choice: dict[str, Json]) -> None:
-        self._finish = _text(choice.get("finish_reason")) or self._finish
-        delta = choice.get("delta") or choice.get("message")
-        if isinstance(delta, dict):
+    def _state(self, details: list[Json]) -> dict[str, Json] | None:
+        """What to send back with the reply; DeepSeek insists on its reasoning beside calls."""
+        if details:
+            return {"reasoning_details": details}
+        return {REASONING_FIELD: self._field} if self._field and self._calls else None
+
+    def _choose(self, fields: dict[str, Json]) -> None:
+        """Take the first choice; several are never asked for, and would run into each other."""
+        index = fields.get("index")
+        if not fields or (isinstance(index, int) and index > 0):
+            return
+        self.begun = True
+        self.error = self.error or fields.get("error")
+        self.usage = read_usage(fields.get("usage")) or self.usage
+        self.finish_reason = text_in(fields.get("finish_reason")) or self.finish_reason
+        delta, message = object_of(fields.get("delta")), object_of(fields.get("message"))
+        if delta:
             self._extend(delta)
+        elif message and self.empty:
+            self._is_whole = True
+            self._extend(message)
 
     def _extend(self, delta: dict[str, Json]) -> None:
-        if piece := _text(delta.get("content")):
-            self._text.append(piece)
-        if piece := _text(delta.get("reasoning_content")) or _text(delta.get("reasoning")):
-            self._reasoning.append(piece)
-        if piece := _text(delta.get("refusal")):
-            self._refusal.append(piece)
+        content = delta.get("content")
+        self._write(self._text, content)
+        for part in array_of(content):
+            self._take_part(object_of(part))
+        self._write(self._refusal, delta.get("refusal"))
+        field = next((field for field in REASONING_FIELDS if delta.get(field)), None)
+        if field:
+            self._field = field
+            self._write(self._reasoning, delta[field])
         details, calls = delta.get("reasoning_details"), delta.get("tool_calls")
-        if isinstance(details, list):
-            self._details += details
-        if isinstance(calls, list):
-            for call in calls:
-                self._call(call)
-        self.content = any(delta.get(key) for key in _WRITTEN)
+        if details or calls:
+            self._take_lists(array_of(details), array_of(calls))
 
-    def _call(self, piece: Json) -> None:
-        if not isinstance(piece, dict):
-            return
-        function = piece.get("function")
-        function = function if isinstance(function, dict) else {}
-        call_id, name = _text(piece.get("id")) or "", _text(function.get("name")) or ""
-        index = piece.get("index")
-        draft = self._draft(index if isinstance(index, int) else None, call_id, name)
-        draft.id = draft.id or call_id
-        draft.name = draft.name or name
-        arguments = function.get("arguments")
-        if isinstance(arguments, str):
-            draft.arguments.append(arguments)
-        elif arguments is not None:
-            draft.arguments.append(encode(arguments).decode())
+    def _write(self, where: list[str], written: Json) -> None:
+        if isinstance(written, str) and written:
+            self.wrote = True
+            where.append(written)
 
-    def _draft(self, index: int | None, call_id: str, name: str) -> _Draft:
-        """Find the call a piece belongs to, or begin a new one."""
-        known = self._drafts[-1] if index is None and self._drafts else None
-        if index is not None:
-            known = next((d for d in reversed(self._drafts) if d.index == index), None)
-        if known is None or _begins_another(known, call_id, name):
-            known = _Draft(index, "", "", [])
-            self._drafts.append(known)
-        return known
+    def _take_part(self, part: dict[str, Json]) -> None:
+        """Take a content part; Mistral's are ``text``, and ``thinking`` with parts of its own."""
+        self._write(self._text, part.get("text"))
+        thought = part.get("thinking")
+        self._write(self._reasoning, thought)
+        for inner in array_of(thought):
+            self._write(self._reasoning, object_of(inner).get("text"))
 
-
-_WRITTEN = (
-    "content",
-    "reasoning_content",
-    "reasoning",
-    "reasoning_details",
-    "refusal",
-    "tool_calls",
-)
-
-
-def _begins_another(draft: _Draft, call_id: str, name: str) -> bool:
-    """Whether a piece under the same index is a call of its own.
-
-    It is one if it brings another id, or a name without an id after arguments have come.
-    """
-    if call_id:
-        return bool(draft.id) and call_id != draft.id
-    return bool(name and draft.name and draft.arguments)
-
-
-def _with_ids(drafts: Sequence[_Draft]) -> tuple[ToolCall, ...]:
-    """Give every call an id that no other call of the reply has."""
-    taken: set[str] = set()
-    calls: list[ToolCall] = []
-    for position, draft in enumerate(drafts):
-        call_id, number = draft.id, position
-        while not call_id or call_id in taken:
-            call_id, number = f"call_{number}", number + 1
-        taken.add(call_id)
-        calls.append(ToolCall(call_id, draft.name, "".join(draft.arguments)))
-    return tuple(calls)
-
-
-def _details_text(details: list[Json]) -> str | None:
-    """The readable part of OpenRouter's ``reasoning_details``."""
-    texts = [_text(d.get("text")) or _text(d.get("summary")) for d in details if isinstance(d, dict)]
-    return "".join(text for text in texts if text) or None
-
-
-def read_usage(usage: Json) -> Usage | None:
-    """Read token counts in the dialects of OpenAI, DeepSeek and OpenRouter."""
-    if not isinstance(usage, dict):
-        return None
-    prompt: Any = usage.get("prompt_tokens_details") or {}
-    completion: Any = usage.get("completion_tokens_details") or {}
-    cached = _count(prompt, "cached_tokens") or _count(usage, "prompt_cache_hit_tokens")
-    cost = usage.get("cost")
-    return Usage(
-        input=_count(usage, "prompt_tokens"),
-        output=_count(usage, "completion_tokens"),
-        cached=cached,
-        reasoning=_count(completion, "reasoning_tokens"),
-        cost_usd=float(cost) if isinstance(cost, int | float) else None,
-    )
-
-
-def _count(counts: Json, key: str) -> int:
-    value = counts.get(key) if isinstance(counts, dict) else None
-    return value if isinstance(value, int) and value > 0 else 0
-
-
-def _text(value: Json) -> str | None:
-    return value if isinstance(value, str) else None
+    def _take_lists(self, details: list[Json], calls: list[Json]) -> None:
+        self.wrote = self.wrote or bool(details or calls)
+        self._details += details
+        take = self._calls.add_whole if self._is_whole else self._calls.add
+        for call in calls:
+            take(call)

@@ -1,12 +1,18 @@
-"""What went wrong with an attempt, and what follows from it. Pure: one table, row by row."""
+"""What went wrong with an attempt, and what follows from it. Pure: tables, read row by row."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Literal, TypeAlias
 
 import msgspec
 
+from recorder.errors import MisuseError
+from recorder.json_text import encode
 from recorder.messages import Json, Usage
+from recorder.shapes import array_of, object_of
 
 Kind: TypeAlias = Literal[
     "connection",
@@ -43,29 +49,58 @@ _VERDICTS: dict[Kind, Verdict] = {
     "not_found": "run",
 }
 
+_OF_CODE: dict[str, Kind] = {
+    "authentication_error": "key",
+    "invalid_api_key": "key",
+    "billing_hard_limit_reached": "quota",
+    "exceeded_current_quota_error": "quota",
+    "insufficient_quota": "quota",
+    "model_not_found": "not_found",
+    "context_length_exceeded": "context_overflow",
+    "exceed_context_size_error": "context_overflow",
+    "content_filter": "filtered",
+    "content_policy_violation": "filtered",
+}
+"""Codes and types that say more than the status they come with."""
+
 _OF_STATUS: dict[int, Kind] = {
     401: "key",
     402: "quota",
-    403: "key",
     404: "not_found",
+    405: "not_found",
+    407: "key",
     408: "timeout",
     409: "server",
     413: "context_overflow",
+    421: "server",
     425: "server",
     429: "rate_limit",
 }
 
-_OF_CODE: dict[str, Kind] = {
-    "insufficient_quota": "quota",
-    "invalid_api_key": "key",
-    "model_not_found": "not_found",
-    "context_length_exceeded": "context_overflow",
-    "content_filter": "filtered",
-    "content_policy_violation": "filtered",
-}
+_OF_PHRASE: tuple[tuple[str, Kind], ...] = (
+    ("context length", "context_overflow"),
+    ("context window", "context_overflow"),
+    ("context size", "context_overflow"),
+    ("maximum context", "context_overflow"),
+    ("prompt is too long", "context_overflow"),
+    ("input is too long", "context_overflow"),
+    ("reduce the length of", "context_overflow"),
+    ("exceeds the maximum number of tokens", "context_overflow"),
+    ("api key not valid", "key"),
+    ("incorrect api key", "key"),
+    ("invalid api key", "key"),
+    ("credit balance", "quota"),
+    ("model not exist", "not_found"),
+    ("not a valid model", "not_found"),
+    ("content management policy", "filtered"),
+    ("flagged by moderation", "filtered"),
+    ("requires moderation", "filtered"),
+)
+"""Wordings of servers that give no code of their own, in lower case."""
 
-_OVERFLOW = ("context length", "context window", "maximum context", "too many tokens", "too long")
+_LIMITED = ("rate limit", "rate_limit", "too many requests")
 _TEXT_LIMIT = 500
+_DAY_S = 86_400.0
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -84,63 +119,115 @@ class Failure(msgspec.Struct, frozen=True):
         return _VERDICTS[self.kind]
 
 
-def classify_status(status: int, body: Json, headers: dict[str, str]) -> Failure:
+def classify_status(
+    status: int, body: Json, headers: Mapping[str, str], now: float = 0.0
+) -> Failure:
     """Classify an HTTP status that is no success.
 
     Args:
         status: the HTTP status.
         body: the decoded body where it was JSON, else its text.
         headers: the response's headers, names in lower case.
+        now: seconds since the epoch, which a date in ``Retry-After`` is compared with.
     """
-    code, text = _error_of(body)
-    kind = _OF_CODE.get(code) or _OF_STATUS.get(status) or _by_text(status, text)
+    names, text = _said(body)
     return Failure(
-        kind=kind,
+        kind=_kind(status, names, text),
         error=f"HTTP {status}: {text}",
         status=status,
-        retry_after_s=retry_after(headers),
+        retry_after_s=retry_after(headers, now),
         request_id=headers.get("x-request-id"),
     )
 
 
 def classify_error_object(body: Json) -> Failure:
-    """Classify an error object that came in a stream or with status 200."""
-    code, text = _error_of(body)
-    kind = _OF_CODE.get(code) or _by_text(0, text)
-    return Failure(kind=kind, error=text)
+    """Classify an error object that came in a stream or with status 200.
 
-
-def retry_after(headers: dict[str, str]) -> float | None:
-    """Read the pause an endpoint asks for, in seconds.
-
-    Source: RFC 9110 section 10.2.3 for ``Retry-After`` in seconds; ``retry-after-ms`` is what
-    OpenAI and Azure send beside it.
+    Its code may be the status that it would have had.
     """
-    milliseconds, whole = headers.get("retry-after-ms"), headers.get("retry-after")
-    for value, unit in ((milliseconds, 0.001), (whole, 1.0)):
-        try:
-            pause = float(value or "") * unit
-        except ValueError:
-            continue
-        if 0 <= pause < float("inf"):
-            return pause
-    return None
+    names, text = _said(body)
+    status = next((int(name) for name in names if _is_status(name)), None)
+    return Failure(kind=_kind(status or 0, names, text), error=text, status=status)
 
 
-def _by_text(status: int, text: str) -> Kind:
-    lowered = text.lower()
-    if any(phrase in lowered for phrase in _OVERFLOW):
-        return "context_overflow"
-    if 400 <= status < 500:
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Read the pause an endpoint asks for, in seconds; ``None`` where it says nothing credible.
+
+    More than a day is not credible: it would be a session that never goes on.
+
+    Source: RFC 9110 section 10.2.3 for ``Retry-After`` in seconds or as a date;
+    ``retry-after-ms`` is what OpenAI and Azure send beside it.
+    """
+    milliseconds, either = headers.get("retry-after-ms"), headers.get("retry-after")
+    pauses = (_number(milliseconds, 0.001), _number(either, 1.0), _until(either, now))
+    return next((pause for pause in pauses if pause is not None and 0 <= pause <= _DAY_S), None)
+
+
+def _number(value: str | None, unit: float) -> float | None:
+    try:
+        return float(value or "") * unit
+    except ValueError:
+        return None
+
+
+def _until(value: str | None, now: float) -> float | None:
+    """Seconds from *now* to a date; one that is past asks for no pause."""
+    try:
+        moment = parsedate_to_datetime(value or "")
+    except (ValueError, OverflowError):
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, moment.timestamp() - now)
+
+
+def _kind(status: int, names: tuple[str, ...], text: str) -> Kind:
+    """Judge by code, then by a status that says enough, then by wording."""
+    coded = [_OF_CODE[name] for name in names if name in _OF_CODE]
+    if coded:
+        return coded[0]
+    if status in _OF_STATUS:
+        return _OF_STATUS[status]
+    if status >= 500:
+        return "server"
+    return _worded(text.lower()) or _by_class(status, f"{names} {text}".lower())
+
+
+def _worded(text: str) -> Kind | None:
+    return next((kind for phrase, kind in _OF_PHRASE if phrase in text), None)
+
+
+def _by_class(status: int, said: str) -> Kind:
+    if status == 403:
+        return "key"
+    if status >= 400:
         return "bad_request"
-    return "server"
+    return "rate_limit" if any(phrase in said for phrase in _LIMITED) else "server"
 
 
-def _error_of(body: Json) -> tuple[str, str]:
-    """Find the code and the text in the many shapes of error bodies."""
-    error = body.get("error", body) if isinstance(body, dict) else body
-    if not isinstance(error, dict):
-        return "", str(error or "no reason given")[:_TEXT_LIMIT]
-    code = error.get("code") or error.get("type") or ""
-    text = error.get("message") or error.get("detail") or error
-    return str(code), str(text)[:_TEXT_LIMIT]
+def _is_status(name: str) -> bool:
+    return len(name) == 3 and name.isascii() and name.isdigit() and name[0] in "45"
+
+
+def _said(body: Json) -> tuple[tuple[str, ...], str]:
+    """Find the names and the text of an error in the many shapes of error bodies.
+
+    Google wraps its object in an array; OpenRouter puts the words of the server behind it into
+    ``metadata.raw``.
+    """
+    outer = next(iter(array_of(body)), body)
+    error = object_of(outer).get("error") or outer
+    fields = object_of(error)
+    given = (fields.get(key) for key in ("code", "type", "status"))
+    names = tuple(str(name) for name in given if isinstance(name, str | int))
+    text = _shown(fields.get("message") or fields.get("detail") or error or "")
+    behind = object_of(fields.get("metadata")).get("raw")
+    return names, f"{text}: {_shown(behind)}"[:_TEXT_LIMIT] if behind else text
+
+
+def _shown(value: Json) -> str:
+    """Write what a server said, at most so much of it."""
+    try:
+        text = value if isinstance(value, str) else encode(value).decode()
+    except MisuseError:
+        text = "something nested too deeply to be shown"
+    return text.strip()[:_TEXT_LIMIT] or "no reason given"

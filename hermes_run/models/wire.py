@@ -5,41 +5,52 @@ Source: OpenAI API reference, "Create chat completion", request body.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 
+from hermes_run.models.assemble import REASONING_FIELD, REASONING_FIELDS
 from hermes_run.models.protocol import Request
 from recorder.json_text import encode
-from recorder.messages import Json, Message, text_of
+from recorder.messages import Json, Message, ToolCall, text_of
 from recorder.session import Step, Turn, pair
+from recorder.shapes import object_of
+
+_OURS = frozenset(("model", "messages", "tools", "stream", "stream_options"))
 
 
 def encode_turn(turn: Turn) -> tuple[bytes, ...]:
     """Encode a turn: a message, or a reply followed by its results in the order of the calls."""
     if isinstance(turn, Message):
-        return (encode({"role": turn.role, "content": turn.content}),)
-    return (encode(_assistant(turn)), *map(encode, _results(turn)))
+        return (_write(_message(turn)),)
+    return (_write(_assistant(turn)), *map(_write, _results(turn)))
 
 
 def system(*layers: str | None) -> tuple[bytes, ...]:
     """Encode one system message of all *layers* that say something."""
     said = [layer for layer in layers if layer]
-    return (encode({"role": "system", "content": "\n\n".join(said)}),) if said else ()
+    return (_write({"role": "system", "content": "\n\n".join(said)}),) if said else ()
 
 
 def body(request: Request, *, stream: bool) -> bytes:
-    """Write the request body; messages are copied as they were encoded."""
-    rest: dict[str, Json] = {"model": request.model, **request.sampling, "stream": stream}
+    """Write the request body; messages are copied as they were encoded.
+
+    Raises:
+        MisuseError: ``sampling`` holds what JSON has no form for.
+    """
+    sampling = {key: value for key, value in request.sampling.items() if key not in _OURS}
+    rest: dict[str, Json] = {"model": request.model, **sampling, "stream": stream}
     if stream:
         rest["stream_options"] = {"include_usage": True}
     tools = b',"tools":' + request.tools if request.tools else b""
-    return b'{"messages":[%b]%b,%b' % (b",".join(request.messages), tools, encode(rest)[1:])
+    return b'{"messages":[%b]%b,%b' % (b",".join(request.messages), tools, _write(rest)[1:])
 
 
 class Transcript:
     """The encoded history of one session; each turn is encoded when it is first sent.
 
-    ``layers`` come before the turns at every request and are never recorded as turns: text that is
-    only there while asking, and prefilled messages.
+    *ephemeral* is system text and *prefill* are messages that are only there while asking: the
+    one joins the session's lasting system text, the others come between it and the first turn.
+    Neither is ever recorded.
     """
 
     def __init__(self, ephemeral: str | None = None, prefill: Sequence[Message] = ()) -> None:
@@ -49,16 +60,18 @@ class Transcript:
         self._turns = 0
 
     def extend(self, turns: Sequence[Turn]) -> tuple[bytes, ...]:
-        """Encode what *turns* has beyond the last call, and give the whole history."""
-        if not self._encoded:
-            self._open(turns)
+        """Encode what *turns* has beyond the last call, and give the whole history.
+
+        A turn must be complete when it is first given: a reply with all results of its calls.
+        """
+        if not self._turns and turns:
+            self._open(turns[0])
         for turn in turns[self._turns :]:
             self._encoded += encode_turn(turn)
         self._turns = len(turns)
         return tuple(self._encoded)
 
-    def _open(self, turns: Sequence[Turn]) -> None:
-        first = turns[0] if turns else None
+    def _open(self, first: Turn) -> None:
         lasting = None
         if isinstance(first, Message) and first.role == "system":
             lasting = text_of(first.content)
@@ -66,28 +79,67 @@ class Transcript:
         self._encoded += [*system(lasting, self._ephemeral), *self._prefill]
 
 
+def _message(message: Message) -> dict[str, Json]:
+    """What has no content still needs the key; only text and parts are content."""
+    content = message.content
+    if not isinstance(content, str | list):
+        content = text_of(content) or ""
+    document: dict[str, Json] = {"role": message.role, "content": content}
+    if message.name:
+        document["name"] = message.name
+    if message.calls:
+        document["tool_calls"] = _calls(message.calls)
+    if message.call_id is not None:
+        document["tool_call_id"] = message.call_id
+    return document
+
+
 def _assistant(step: Step) -> dict[str, Json]:
     reply = step.reply
     document: dict[str, Json] = {"role": "assistant", "content": reply.text}
     if reply.calls:
-        document["tool_calls"] = [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
-            }
-            for call in reply.calls
-        ]
+        document["tool_calls"] = _calls(reply.calls)
     elif reply.text is None:
         document["content"] = reply.refusal or ""
-    if isinstance(reply.provider_state, dict):
-        document.update(reply.provider_state)
-    return document
+    return {**_provider_state(step), **document}
+
+
+def _provider_state(step: Step) -> dict[str, Json]:
+    """What the endpoint wants back beside the reply, under the names it used itself."""
+    state = step.reply.provider_state
+    if isinstance(state, list):
+        return {"reasoning_details": state}
+    fields = {key: value for key, value in object_of(state).items() if key != REASONING_FIELD}
+    field = object_of(state).get(REASONING_FIELD)
+    if field in REASONING_FIELDS:
+        fields[field] = step.reply.reasoning or ""
+    return fields
 
 
 def _results(step: Step) -> list[dict[str, Json]]:
+    """The results; a call that has none is left for the endpoint to complain of."""
     return [
         {"role": "tool", "tool_call_id": call.id, "content": text_of(result.output) or ""}
         for call, result in pair(step).pairs
         if result is not None
     ]
+
+
+def _calls(calls: Iterable[ToolCall]) -> list[dict[str, Json]]:
+    return [
+        {
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments},
+        }
+        for call in calls
+    ]
+
+
+def _write(document: dict[str, Json]) -> bytes:
+    """Encode *document*; a lone surrogate, which breaks servers' tokenizers, becomes ``?``."""
+    encoded = encode(document)
+    if b"\\ud" not in encoded:
+        return encoded
+    text = json.dumps(json.loads(encoded), ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace")

@@ -1,0 +1,115 @@
+"""One attempt's answer: bytes in, a reply or the failure to give one out. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from hermes_run.errors import EndpointError
+from hermes_run.models.assemble import Assembly
+from hermes_run.models.failure import Failure, Kind, classify_error_object
+from hermes_run.models.protocol import Reply
+from hermes_run.models.sse import DONE, Splitter
+from recorder.errors import MisuseError
+from recorder.json_text import decode
+
+_CUT_ANYWAY = ("length", "content_filter")
+_SHOWN = 200
+
+
+class Answer:
+    """What has come of an answer so far, as a stream of events or as one document.
+
+    ``done`` says that nothing more is to come, ``size`` how many bytes came.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self.done = False
+        self.size = 0
+        self._most_bytes = most_bytes
+        self._splitter = Splitter()
+        self._assembly = Assembly()
+        self._first = b""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the server said that the reply is complete, even if it goes on."""
+        return self._assembly.finished and not self._assembly.error
+
+    @property
+    def begun(self) -> bool:
+        """Whether the model has written anything."""
+        return not self._assembly.empty
+
+    def feed(self, piece: bytes) -> bool:
+        """Take the next bytes; gives whether the model wrote any of it.
+
+        Raises:
+            EndpointError: the answer is too large, or holds what is not JSON.
+        """
+        self.size += len(piece)
+        if self.size > self._most_bytes:
+            raise self.failed("bad_reply", f"the answer is larger than {self._most_bytes:,} bytes")
+        wrote = False
+        for payload in self._splitter.feed(piece):
+            self._take(payload)
+            wrote = wrote or self._assembly.wrote
+            if self.done:
+                break
+        return wrote
+
+    def reply(self) -> Reply:
+        """Give the reply, if what came is one.
+
+        Raises:
+            EndpointError: the server reported an error, cut the answer short, or sent no reply.
+        """
+        self._take_rest()
+        if self._assembly.error:
+            failure = classify_error_object({"error": self._assembly.error})
+            raise EndpointError(self._with_usage(failure))
+        if not self._assembly.begun:
+            raise self.failed("bad_reply", self._without_choice())
+        if not self._assembly.finished:
+            raise self.failed("stream_cut", "the stream ended without a finish reason")
+        reply = self._assembly.reply()
+        if _says_nothing(reply):
+            raise self.failed("empty_reply", "the model gave no answer and no calls")
+        return reply
+
+    def failed(self, kind: Kind, error: str) -> EndpointError:
+        """Make the error that ends this attempt, with what it cost."""
+        return EndpointError(self._with_usage(Failure(kind=kind, error=error)))
+
+    def _with_usage(self, failure: Failure) -> Failure:
+        return msgspec.structs.replace(failure, usage=self._assembly.usage)
+
+    def _take(self, payload: bytes) -> None:
+        self._first = self._first or payload[:_SHOWN]
+        if payload == DONE:
+            self.done = True
+            return
+        try:
+            self._assembly.add(decode(payload))
+        except (ValueError, MisuseError) as error:
+            shown = payload[:_SHOWN].decode("utf-8", "replace")
+            raise self.failed("bad_reply", f"not JSON: {error}: {shown}") from error
+
+    def _take_rest(self) -> None:
+        """Take what no blank line ended; half an event only says that the stream was cut."""
+        for payload in self._splitter.end():
+            try:
+                self._take(payload)
+            except EndpointError:
+                if self._splitter.is_document:
+                    raise
+
+    def _without_choice(self) -> str:
+        if not self._first:
+            return "the answer is empty"
+        return f"the answer holds no choice: {self._first.decode('utf-8', 'replace')}"
+
+
+def _says_nothing(reply: Reply) -> bool:
+    """Whether there is nothing to go on with, nor a reason why there is not."""
+    answered = (reply.text or "").strip() or reply.calls or reply.refusal
+    return not answered and reply.finish_reason not in _CUT_ANYWAY

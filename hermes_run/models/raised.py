@@ -1,0 +1,65 @@
+"""What the layers below raise, as the failure of an attempt. Pure, but it knows those layers.
+
+The SDK's transport for aiohttp reports a connection that was refused, reset or closed as a timeout
+while connecting; what aiohttp itself said stands in the chain of causes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import aiohttp
+import httpx2
+import openai
+
+from hermes_run.models.failure import Failure, Kind, classify_status
+
+_TEXT_LIMIT = 500
+_BAD_REPLY = (httpx2.DecodingError, httpx2.UnsupportedProtocol, aiohttp.ClientResponseError)
+
+NETWORK = (openai.APIError, httpx2.HTTPError, aiohttp.ClientError, OSError)
+"""What the layers below raise when a connection fails."""
+
+
+def failure_of(error: Exception, now: float, *, begun: bool) -> Failure:
+    """Give the failure that *error* stands for.
+
+    Args:
+        error: what came out of the SDK or of anything below it.
+        now: seconds since the epoch, which a date in ``Retry-After`` is compared with.
+        begun: whether the model had written something already.
+    """
+    if isinstance(error, openai.APIStatusError):
+        headers = {name.lower(): value for name, value in error.response.headers.items()}
+        return classify_status(error.status_code, error.body, headers, now)
+    return Failure(kind=_kind(error, begun=begun), error=_text(error))
+
+
+def _kind(error: Exception, *, begun: bool) -> Kind:
+    chain = tuple(_causes(error))
+    if any(isinstance(cause, _BAD_REPLY) for cause in chain):
+        return "bad_reply"
+    if not isinstance(error, NETWORK):
+        return "bad_reply"
+    if _is_timeout(chain):
+        return "timeout"
+    return "stream_cut" if begun else "connection"
+
+
+def _is_timeout(chain: tuple[BaseException, ...]) -> bool:
+    if any(isinstance(cause, TimeoutError) for cause in chain):
+        return True
+    by_aiohttp = any(isinstance(cause, aiohttp.ClientError) for cause in chain)
+    return not by_aiohttp and any(isinstance(cause, httpx2.TimeoutException) for cause in chain)
+
+
+def _text(error: BaseException) -> str:
+    """Say everything there is: the SDK's own text is only "Connection error."."""
+    said = dict.fromkeys(str(cause) or type(cause).__name__ for cause in _causes(error))
+    return ": ".join(said)[:_TEXT_LIMIT]
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
