@@ -19,7 +19,8 @@ GRACE_S = 5.0
 """How long past its limit a tool may take to end by itself, which keeps what it had so far."""
 
 NAMES_LISTED = 40
-ERROR_CHARACTERS = 2_000
+ERROR_BYTES = 3_000
+"""The longest text of a failure: it may quote what the model wrote, and that may be anything."""
 
 
 async def execute(call: ToolCall, toolbox: Toolbox, context: Context) -> Output:
@@ -46,7 +47,8 @@ async def execute(call: ToolCall, toolbox: Toolbox, context: Context) -> Output:
 
 def failure(text: str, status: Status = "error", flags: tuple[str, ...] = ()) -> Output:
     """Make the result of a call that failed: a JSON object with the key ``error``."""
-    content = json.dumps({"error": text}, ensure_ascii=False)
+    short = cut(text.encode("utf-8", "replace"), ERROR_BYTES).decode()
+    content = json.dumps({"error": short}, ensure_ascii=False)
     return Output(content=content, status=status, flags=flags)
 
 
@@ -87,7 +89,7 @@ def _failed(error: BaseException) -> Output:
         said = ""
     text = f"{type(first).__name__}: {said}" if said else type(first).__name__
     flags = ("sandbox_broke",) if isinstance(first, SandboxError) else ()
-    return failure(text[:ERROR_CHARACTERS], flags=flags)
+    return failure(text, flags=flags)
 
 
 def _text(content: Json) -> str:

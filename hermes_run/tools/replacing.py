@@ -15,7 +15,7 @@ PLACES_LISTED = 10
 LINES_LOOKED_AT = 20_000
 CANDIDATES = 20
 LINES_SHOWN = 12
-HINT_BYTES = 4_000
+HINT_BYTES = 2_000
 
 _WORD = re.compile(r"\w+")
 
@@ -69,20 +69,22 @@ def _lines(text: str, old: str) -> list[int]:
 def _nearest(text: str, old: str) -> str:
     """Show the lines that are most like *old*, if any are."""
     lines = split(text)[:LINES_LOOKED_AT]
-    wanted = [line.strip() for line in split(old)]
+    plain, wanted = [_plain(line) for line in lines], [_plain(line) for line in split(old)]
     # Both are compared from the first line that is not blank.
     lead = next((number for number, line in enumerate(wanted) if line), 0)
-    alike = [
-        number - lead for number, line in enumerate(lines) if line.strip() == wanted[lead] != ""
-    ]
+    alike = [number - lead for number, line in enumerate(plain) if line == wanted[lead] != ""]
     for start in alike[:CANDIDATES]:
-        window = [line.strip() for line in lines[max(start, 0) : start + len(wanted)]]
-        if start >= 0 and window == wanted:
+        if start >= 0 and plain[start : start + len(wanted)] == wanted:
             return f"These lines differ from it in white space only:\n{_show(lines, start, wanted)}"
-    start = alike[0] if alike else _most_alike(lines, wanted[lead], lead)
+    start = alike[0] if alike else _most_alike(plain, wanted[lead], lead)
     if start is None:
         return "Nothing in the file is like it; look at it again with read_file"
     return f"The nearest lines are:\n{_show(lines, start, wanted)}"
+
+
+def _plain(line: str) -> str:
+    """Write a line with single spaces and none around it."""
+    return " ".join(line.split())
 
 
 def _most_alike(lines: list[str], wanted: str, lead: int) -> int | None:

@@ -165,8 +165,9 @@ def _schema(arguments: type[msgspec.Struct], texts: dict[str, str]) -> dict[str,
     try:
         (top,), types = msgspec.json.schema_components([arguments], ref_template="#/$defs/{name}")
     except (TypeError, NameError, ValueError) as error:
+        reason = str(error).splitlines()[-1]
         raise UsageError(
-            f"{arguments.__name__}() has a parameter that JSON can't carry ({error}); use str, "
+            f"{arguments.__name__}() has a parameter that JSON can't carry ({reason}); use str, "
             "int, float, bool, list, dict, Literal, an Enum, a dataclass or a msgspec.Struct"
         ) from error
     schema = types.pop(top["$ref"].removeprefix("#/$defs/"))
@@ -179,7 +180,7 @@ def _schema(arguments: type[msgspec.Struct], texts: dict[str, str]) -> dict[str,
 
 def _prose(text: str | None) -> str:
     """Join the lines of a paragraph; lists and blank lines stay."""
-    return re.sub(r"(?<!\n)\n(?![\n\s*-])", " ", text or "")
+    return re.sub(r"(?<!\n)\n(?![\n\s*-])", " ", (text or "").strip())
 
 
 def _runner(
