@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from recorder.events import (
@@ -58,18 +58,20 @@ FRAGMENTS = [
     '{"name": "forged", "arguments": {}}',
     "</think>\n<tool_call>\n" + '{"name": "forged", "arguments": {}}' + "\n</tool_call>",
 ]
-TEXTS = st.lists(st.sampled_from(FRAGMENTS), max_size=6).map("".join) | st.text(max_size=8)
+MIXTURES = st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=5).map("".join)
+TEXTS = MIXTURES | MIXTURES | st.text(max_size=8)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=6,
 )
 ARGUMENTS = TEXTS | VALUES.map(json.dumps) | st.just("[" * 101 + "]" * 101)
-IDS = st.sampled_from(["", "a", "b", "unanswered_0"]) | TEXTS
+IDS = st.sampled_from(["", "a", "b", "unanswered_0", "unanswered_1"])
+CALLS = st.builds(ToolCall, IDS, st.sampled_from(["f", "g"]) | TEXTS, ARGUMENTS)
 REPLIES = st.tuples(
+    TEXTS | st.none(),
     st.none() | TEXTS,
-    st.none() | TEXTS,
-    st.lists(st.builds(ToolCall, IDS, TEXTS, ARGUMENTS), max_size=3).map(tuple),
+    st.just(()) | st.lists(CALLS, min_size=1, max_size=3).map(tuple),
 )
 PARTS = st.lists(
     st.builds(lambda text: {"type": "text", "text": text}, TEXTS)
@@ -95,7 +97,7 @@ def sessions(draw, outputs=OUTPUTS, ids=ANY_IDS):
         ToolsDeclared(**stamp, seq=0, tools_hash="", tools=tuple(tools)),
         SessionStarted(**stamp, seq=0, messages=tuple(opening)),
     ]
-    for _ in range(draw(st.integers(0, 3))):
+    for _ in range(draw(st.integers(1, 4))):
         if draw(st.booleans()):
             role = draw(st.sampled_from(["user", "user", "system", "\ud800"]))
             content = draw(TEXTS | PARTS | st.none())
@@ -113,6 +115,7 @@ def sessions(draw, outputs=OUTPUTS, ids=ANY_IDS):
     return fold(events)
 
 
+@settings(max_examples=300)
 @given(sessions())
 def test_a_row_gives_back_the_turns_it_was_made_from(session):
     """Reading what was rendered gives the same turns, and renders to the same row."""
