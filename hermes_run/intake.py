@@ -15,6 +15,8 @@ from hermes_run.tools.toolsets import load_toolbox
 from recorder.files import Rows
 from recorder.json_text import encode
 
+_EXAMPLES = 5
+
 
 class Counts(msgspec.Struct, frozen=True):
     """What came in: rows, those that can't be used, and sessions begun."""
@@ -26,6 +28,8 @@ class Counts(msgspec.Struct, frozen=True):
 
 class Intake:
     """Turns rows into jobs, one by one, and counts them.
+
+    ``examples`` says of the first few rows that can't be used where they stand and why.
 
     ``jobs`` gives the jobs in the order of the rows, the samples of a row after each other. In a
     strict run it raises :class:`~hermes_run.errors.UsageError` at the first row that can't be used.
@@ -45,6 +49,7 @@ class Intake:
         rejects: Rows | None = None,
     ) -> None:
         self.counts = Counts()
+        self.examples: list[str] = []
         self._rows = rows
         self._settings = settings
         self._toolbox = toolbox
@@ -87,6 +92,8 @@ class Intake:
             if self._settings.strict:
                 raise UsageError(f"line {row.line}: {error}") from error
             self._count(rejected=1)
+            if len(self.examples) < _EXAMPLES:
+                self.examples.append(f"line {row.line}: {error}")
             if self._rejects:
                 text = row.row if isinstance(row, Reject) else row.key
                 fact = {"line": row.line, "reason": str(error), "row": text}

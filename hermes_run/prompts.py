@@ -185,11 +185,13 @@ def check_file(path: Path) -> None:
     """Refuse a path that can't be a prompts file, saying what to do.
 
     Raises:
-        UsageError: it is missing, a folder, empty, or not readable.
+        UsageError: it is missing, a folder, a pipe, empty, or not readable.
     """
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder: name the JSON-lines file in it")
     try:
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder: name the JSON-lines file in it")
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path} can be read only once: save its rows to a file first")
         with path.open("rb") as file:
             empty = not file.read(1)
     except FileNotFoundError:

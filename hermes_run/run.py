@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TypeAlias
@@ -159,9 +159,22 @@ class Budget:
 
 @asynccontextmanager
 async def open_run(
-    directory: Path, rows: Rows, settings: Settings, source: Source, toolbox: Toolbox
+    directory: Path,
+    rows: Rows,
+    settings: Settings,
+    source: Source,
+    toolbox: Toolbox,
+    prompts: Mapping[str, Json] | None = None,
 ) -> AsyncGenerator[Run]:
     """Make the run directory and everything that its sessions share.
+
+    Args:
+        directory: the run directory.
+        rows: what to run.
+        settings: how to run it.
+        source: the model.
+        toolbox: the tools of rows that name none.
+        prompts: where the rows come from, for ``run.json``.
 
     Raises:
         RunDirectoryError: the directory can't be used.
@@ -184,7 +197,7 @@ async def open_run(
         )
         if settings.max_cost_usd is not None:
             record.send_also_to(Budget(plan, settings.max_cost_usd))
-        await _write_run_json(plan, toolbox)
+        await _write_run_json(plan, toolbox, prompts or {})
         rejects = await stack.enter_async_context(files.open_rows(directory / REJECTS))
         try:
             yield Run(plan, Intake(rows, settings, toolbox, rejects))
@@ -216,7 +229,7 @@ def name_run(settings: Settings, stem: str) -> Path:
     return next(settings.out / name for name in names if not (settings.out / name).exists())
 
 
-async def _write_run_json(plan: Plan, toolbox: Toolbox) -> None:
+async def _write_run_json(plan: Plan, toolbox: Toolbox, prompts: Mapping[str, Json]) -> None:
     document: dict[str, Json] = {
         "run": plan.record.run,
         "created": timestamp(time.time()),
@@ -225,6 +238,7 @@ async def _write_run_json(plan: Plan, toolbox: Toolbox) -> None:
         "model": plan.model_name,
         "provider": plan.provider,
         "sandbox": plan.settings.sandbox,
+        "prompts": prompts,
         "settings": shown(plan.settings),
         "tools": toolbox.schemas,
     }
