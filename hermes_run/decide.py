@@ -7,6 +7,7 @@ from typing import TypeAlias
 import msgspec
 
 from hermes_run.limits import Limits, exceeded
+from recorder.events import ModelFailed
 from recorder.messages import Outcome, ToolCall
 from recorder.session import Session, Step, unanswered
 
@@ -31,14 +32,14 @@ class Stop(msgspec.Struct, frozen=True):
 
 Next: TypeAlias = Ask | Call | Stop
 
-_REFUSED = ("content_filter", "refusal")
+_LASTING: dict[str, Outcome] = {"filtered": "refused", "context_overflow": "limit"}
 
 
 def decide(session: Session, limits: Limits) -> Next:
     """Give the next step of *session*.
 
     Calls without a result come first; then what ends a session: an answer that asks for nothing
-    more, an endpoint that was given up, a bound that is reached. Else the model is asked.
+    more, a request that was given up, a bound that is reached. Else the model is asked.
     """
     last = session.turns[-1] if session.turns else None
     if isinstance(last, Step) and (missing := unanswered(last)):
@@ -46,17 +47,24 @@ def decide(session: Session, limits: Limits) -> Next:
     if isinstance(last, Step) and not last.reply.calls and last.reply.origin == "model":
         return _after_answer(last)
     if session.failing and session.failures[-1].wait_s is None:
-        failure = session.failures[-1]
-        return Stop("model_error", failure.failure, failure.error)
+        return _after_failure(session.failures[-1])
     if reason := exceeded(session, limits):
         return Stop("limit", reason)
     return Ask()
 
 
+def _after_failure(failure: ModelFailed) -> Stop:
+    """What no further attempt would change is no error of the endpoint."""
+    outcome = _LASTING.get(failure.failure, "model_error")
+    return Stop(outcome, failure.failure, failure.error)
+
+
 def _after_answer(step: Step) -> Stop:
     reply = step.reply
-    if reply.refusal is not None or reply.finish_reason in _REFUSED:
-        return Stop("refused", reply.finish_reason or "refusal", reply.refusal)
+    if reply.finish_reason == "content_filter":
+        return Stop("refused", "content_filter", reply.refusal)
+    if reply.refusal or reply.finish_reason == "refusal":
+        return Stop("refused", "refusal", reply.refusal)
     if reply.finish_reason == "length":
         return Stop("limit", "reply_length")
     if not (reply.text or "").strip():

@@ -182,7 +182,7 @@ def _until(value: str | None, now: float) -> float | None:
 
 def _kind(status: int, names: tuple[str, ...], text: str) -> Kind:
     """Judge by code, then by a status that says enough, then by wording."""
-    coded = [_OF_CODE[name] for name in names if name in _OF_CODE]
+    coded: list[Kind] = [_OF_CODE[name] for name in names if name in _OF_CODE]
     if coded:
         return coded[0]
     if status in _OF_STATUS:
