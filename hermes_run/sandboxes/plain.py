@@ -47,8 +47,7 @@ class Plain:
             raise OSError(errno.EINVAL, "a command can't hold a NUL character")
         if len(line) > LINE_BYTES:
             raise OSError(errno.E2BIG, f"a command can have {LINE_BYTES} bytes, not {len(line)}")
-        with blaming_the_machine():
-            folder = await to_thread.run_sync(folder_beneath, self._root, _home(command.directory))
+        folder = await self._folder(command.directory)
         argv = [self._shell, "-c", line]
         return await run_process(argv, self._environment, folder, command)
 
@@ -67,6 +66,12 @@ class Plain:
         if self._root.descriptor >= 0:
             os.close(self._root.descriptor)
         self._root = Root(path=self._root.path, descriptor=-1)
+
+    async def _folder(self, path: str) -> str:
+        if path == ".":
+            return self._root.path
+        with blaming_the_machine():
+            return await to_thread.run_sync(folder_beneath, self._root, _home(path))
 
 
 @contextlib.asynccontextmanager

@@ -18,6 +18,7 @@ from typing import Self
 
 import anyio
 import anyio.abc
+from anyio.lowlevel import RunVar
 
 from hermes_run.errors import SandboxError
 from hermes_run.sandboxes.clip import Clip, feed, render
@@ -33,6 +34,8 @@ START_S = REAP_S = 10.0
 """How long a start, and the end after a kill, may take before they are given up."""
 
 CHUNK = 65_536
+
+_starts: RunVar[anyio.Lock] = RunVar("hermes_run.sandboxes.processes")
 
 _EXHAUSTED = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
@@ -84,7 +87,18 @@ async def run_process(
         OSError: the program or the folder is not there, or the arguments are too long.
         SandboxError: the machine has no room for another process.
     """
-    with blaming_the_machine(), Pipe(command.limit) as pipe:
+    with blaming_the_machine():
+        async with _turn_to_start():
+            process, pipe = await _start(argv, environment, folder, command.limit)
+        with pipe:
+            return await _follow(process, pipe, command)
+
+
+async def _start(
+    argv: Sequence[str | bytes], environment: Mapping[str, str], folder: str, limit: int
+) -> tuple[anyio.abc.Process, Pipe]:
+    with contextlib.ExitStack() as undo:
+        pipe = undo.enter_context(Pipe(limit))
         # Shielded: a start that is cancelled half-way leaves a process that nobody knows of.
         with anyio.fail_after(START_S, shield=True):
             process = await anyio.open_process(
@@ -97,7 +111,17 @@ async def run_process(
                 start_new_session=True,
             )
         pipe.hand_over()
-        return await _follow(process, pipe, command)
+        undo.pop_all()
+        return process, pipe
+
+
+def _turn_to_start() -> anyio.Lock:
+    """Let processes start one by one: a start holds the event loop up for a millisecond."""
+    try:
+        return _starts.get()
+    except LookupError:
+        _starts.set(anyio.Lock())
+        return _starts.get()
 
 
 async def _follow(process: anyio.abc.Process, pipe: Pipe, command: Command) -> Finished:
