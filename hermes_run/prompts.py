@@ -9,7 +9,7 @@ text alone, never by position alone: rows may be re-ordered and extended between
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import msgspec
@@ -65,7 +65,7 @@ class _Row(msgspec.Struct, frozen=True):
     metadata: dict[str, Json] = {}
 
 
-async def read_prompts(path: Path, system: str | None = None) -> AsyncIterator[Prompt | Reject]:
+async def read_prompts(path: Path, system: str | None = None) -> AsyncGenerator[Prompt | Reject]:
     """Give the rows of a JSON-lines file in their order; blank lines are no rows.
 
     Args:

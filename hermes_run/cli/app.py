@@ -1,0 +1,83 @@
+"""The commands and their options; what they do is loaded when they run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from hermes_run.cli import sources
+from hermes_run.cli.help import show_panel
+from hermes_run.config import Settings, check
+from hermes_run.errors import UsageError
+from recorder.version import VERSION
+
+EPILOGUE = (
+    "Settings also come from variables like HERMES_RUN_CONCURRENCY, from OPENAI_API_KEY, "
+    "OPENAI_BASE_URL and OPENAI_MODEL, and from the file of --config. What is typed wins, then a "
+    "variable.\n\n"
+    "To try it, nothing else is needed: hermes-run --model simulated PROMPTS"
+)
+
+app = App(
+    name="hermes-run",
+    help="Run many agent sessions at once and record every fact.",
+    help_epilogue=EPILOGUE,
+    help_format="plaintext",
+    help_formatter=show_panel,
+    version=VERSION,
+    usage="Usage: hermes-run [OPTIONS] PROMPTS\n       hermes-run COMMAND ...",
+    config=[sources.variables, sources.file, sources.shape],
+    exit_on_error=False,
+    print_error=False,
+    suppress_keyboard_interrupt=False,
+    result_action="return_value",
+)
+
+
+@app.default
+def run(
+    prompts: Path,
+    /,
+    *,
+    settings: Annotated[Settings, Parameter(name="*")] = Settings(),  # noqa: B008  # frozen
+    config: Path | None = None,  # noqa: ARG001  # read while the options are
+) -> int:
+    """Run an agent session for every row of a prompts file, and record every fact.
+
+    Args:
+        prompts: JSON lines, each {"prompt": "..."} or {"messages": [...]}.
+        settings: what is asked for.
+        config: TOML file with settings, under their names.
+    """
+    try:
+        check(settings)
+    except UsageError as error:
+        print(f"hermes-run: {error}", file=sys.stderr)
+        return 2
+    from hermes_run.cli.run import run_prompts
+
+    return run_prompts(prompts, settings)
+
+
+@app.command(help_epilogue="")
+def status(run: Path, /, *, json: bool = False) -> int:
+    """Say how a run stands, while it runs or after: counts, rates, tokens, cost, what is left.
+
+    Args:
+        run: the run directory.
+        json: print one JSON object.
+    """
+    from hermes_run.cli.status import show_status
+
+    return show_status(run, as_json=json)
+
+
+@app.command(help_epilogue="")
+def tools() -> int:
+    """List the toolsets and their tools, with what each may change."""
+    from hermes_run.cli.tools import show_tools
+
+    return show_tools()

@@ -1,0 +1,86 @@
+"""How ``--help`` looks: two plain columns, the options under what they are about."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cyclopts.help import HelpEntry, HelpPanel
+    from rich.console import Console, ConsoleOptions
+
+GROUPS = {
+    "Model": "model base_url api_key system ephemeral_system prefill sampling reasoning_effort "
+    "stream attempts retry_base retry_cap",
+    "Run": "concurrency samples limit seed strict dry_run config",
+    "Limits": "max_turns max_tokens session_timeout max_cost_usd deadline drain_timeout",
+    "Tools": "toolsets sandbox tool_timeout tool_output keep_workspaces",
+    "Output": "out name progress sync",
+}
+"""The names of the options under each heading."""
+
+_HEADING = {name: title for title, names in GROUPS.items() for name in names.split()}
+_LEFT = 30
+_WIDEST = 100
+_QUOTES = "()',"
+
+
+def show_panel(console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
+    """Print one panel of the help."""
+    width = min(options.max_width, _WIDEST)
+    for title, entries in _sections(panel):
+        console.print(f"\n{title}:", markup=False, highlight=False, style="bold")
+        for entry in entries:
+            for line in _lines(entry, width):
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _sections(panel: HelpPanel) -> Iterator[tuple[str, list[HelpEntry]]]:
+    """Split the options by heading; everything else stays together."""
+    sections: dict[str, list[HelpEntry]] = {}
+    for entry in panel.entries:
+        own = str(panel.title)
+        title = own if entry.positional_label else _HEADING.get(_name(entry), own)
+        sections.setdefault(title, []).append(entry)
+    order = ["Arguments", *GROUPS]
+    return iter(sorted(sections.items(), key=lambda item: _place(item[0], order)))
+
+
+def _place(title: str, order: list[str]) -> int:
+    return order.index(title) if title in order else len(order)
+
+
+def _name(entry: HelpEntry) -> str:
+    return next(iter(entry.names), "").removeprefix("--").replace("-", "_")
+
+
+def _lines(entry: HelpEntry, width: int) -> Iterator[str]:
+    """Lay out one entry: how it is typed on the left, what it does on the right."""
+    typed = _typed(entry)
+    said = textwrap.wrap(_description(entry), max(20, width - _LEFT - 2)) or [""]
+    if len(typed) > _LEFT - 4:
+        yield f"  {typed}"
+        typed = ""
+    yield f"  {typed:<{_LEFT - 2}}{said[0]}".rstrip()
+    yield from (" " * _LEFT + line for line in said[1:])
+
+
+def _typed(entry: HelpEntry) -> str:
+    """How the option is typed; a switch that is on is shown with what turns it off."""
+    off = () if entry.default == "True" else entry.negative_names
+    return ", ".join(label for label in entry.display_labels_with_metavar if label not in off)
+
+
+def _description(entry: HelpEntry) -> str:
+    inline = getattr(entry.description, "primary_renderable", entry.description)
+    text = getattr(inline, "plain", None) or str(inline or "")
+    if entry.choices:
+        text += f" One of {', '.join(entry.choices)}."
+    return text + _default(entry.default)
+
+
+def _default(default: str | None) -> str:
+    if default is None or default in ("False", "{}"):
+        return ""
+    return f" [default: {'on' if default == 'True' else default.strip(_QUOTES)}]"

@@ -1,0 +1,123 @@
+"""The default command: run a session for every row."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator
+from contextlib import AsyncExitStack, aclosing, contextmanager
+from pathlib import Path
+
+import anyio
+import msgspec
+
+from hermes_run.cli.dry_run import describe
+from hermes_run.cli.faults import explain, tell
+from hermes_run.cli.logs import kept_from_the_screen
+from hermes_run.cli.order import Order, make_order, read_all
+from hermes_run.cli.report import exit_code, report_lines
+from hermes_run.cli.signals import Signals, listen
+from hermes_run.config import Settings
+from hermes_run.models.source import open_source
+from hermes_run.progress.screens import JsonLines, Lines, Quiet, Screen, open_panel
+from hermes_run.progress.watch import watch
+from hermes_run.prompts import read_prompts
+from hermes_run.run import Report, Run, name_run, open_run
+from recorder.json_text import encode
+
+NO_WALL = "Tools are not sandboxed: what the model runs, runs as you, in {folder}."
+
+
+def run_prompts(prompts: Path, settings: Settings) -> int:
+    """Run every row of *prompts*, or only say what would be run; gives the exit code."""
+    directory = name_run(settings, prompts.stem)
+    try:
+        return anyio.run(_listening, make_order(prompts, directory, settings))
+    except Exception as error:  # noqa: BLE001  # the screen gets a sentence, a file the traceback
+        return tell(explain(error, directory), directory)
+
+
+async def _listening(order: Order) -> int:
+    """Do what is ordered; a signal that comes before there is a run ends it at once."""
+    async with listen() as signals:
+        with signals.everything:
+            return await _do(order, signals)
+    return 128 + (signals.first or 0)
+
+
+async def _do(order: Order, signals: Signals) -> int:
+    settings = order.settings
+    if settings.strict or settings.dry_run:
+        intake = await read_all(order)
+        if settings.dry_run:
+            print("\n".join(describe(order, intake)))
+            return 0
+    report = await _run(order, signals)
+    code = exit_code(report, signals.first)
+    _conclude(report, code, settings)
+    return code
+
+
+async def _run(order: Order, signals: Signals) -> Report:
+    """Run everything; all of it is on disk when this returns.
+
+    Raises:
+        EndpointError: nobody answers at the endpoint, or the key is refused.
+        RunDirectoryError: the run directory can't be used.
+        JournalError: the record can't be written.
+        UsageError: there is no key, or the prefill file can't be used.
+    """
+    settings = order.settings
+    given = {"path": str(order.prompts.absolute()), "rows": order.rows}
+    async with AsyncExitStack() as stack:
+        source = await stack.enter_async_context(open_source(settings))
+        rows = await stack.enter_async_context(
+            aclosing(read_prompts(order.prompts, settings.system))
+        )
+        opening = open_run(order.directory, rows, settings, source, order.toolbox, given)
+        run = await stack.enter_async_context(opening)
+        stack.enter_context(kept_from_the_screen(run.plan.log))
+        screen = stack.enter_context(_screen(settings, order.directory.name))
+        for line in _announce(order, run):
+            screen.say(line)
+        watching = await stack.enter_async_context(watch(run, order.rows, screen))
+        signals.stop(run, watching)
+        return await run.finish()
+
+
+def _announce(order: Order, run: Run) -> list[str]:
+    settings = order.settings
+    what = f"{settings.model} at {run.plan.provider}, {settings.concurrency:,} sessions at once"
+    lines = [f"{order.prompts}: {what}, recorded in {order.directory}"]
+    if settings.sandbox == "none":
+        lines.append(NO_WALL.format(folder=order.directory / "workspaces"))
+    return lines
+
+
+@contextmanager
+def _screen(settings: Settings, name: str) -> Generator[Screen]:
+    """Open what progress is shown on."""
+    mode = settings.progress
+    if mode == "auto":
+        mode = "rich" if _is_terminal() else "plain"
+    if mode == "rich":
+        with open_panel(name) as panel:
+            yield panel
+    elif mode == "json":
+        yield JsonLines()
+    else:
+        yield Lines() if mode == "plain" else Quiet()
+
+
+def _is_terminal() -> bool:
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _conclude(report: Report, code: int, settings: Settings) -> None:
+    """Tell what the run came to; standard output gets the run directory and nothing else."""
+    if settings.progress == "json":
+        text = encode({"report": {"exit_code": code, **msgspec.structs.asdict(report)}}).decode()
+    else:
+        text = "\n".join(report_lines(report, settings.samples))
+    print(text, file=sys.stderr, flush=True)
+    print(report.directory)

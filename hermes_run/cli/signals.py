@@ -1,0 +1,69 @@
+"""SIGINT and SIGTERM: the first drains the run, the second cancels what is in flight."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import anyio
+from anyio.abc import TaskGroup
+
+from hermes_run.progress.watch import Watch
+from hermes_run.run import Run
+from recorder.beside import beside
+
+
+class Signals:
+    """What came so far, and what it stops; made by :func:`listen`.
+
+    Until there is a run, a signal cancels ``everything``, a scope for the block to put itself into.
+    """
+
+    def __init__(self) -> None:
+        self.first: signal.Signals | None = None
+        self.everything = anyio.CancelScope()
+        self._target: tuple[Run, Watch] | None = None
+
+    def stop(self, run: Run, watch: Watch) -> None:
+        """Let signals stop *run* from now on, and say so on *watch*."""
+        self._target = (run, watch)
+
+    def take(self, number: signal.Signals, tasks: TaskGroup) -> None:
+        """Do what a signal asks for; *tasks* owns what is said about it."""
+        is_first, self.first = self.first is None, self.first or number
+        if self._target is None:
+            self.everything.cancel()
+            return
+        run, watch = self._target
+        if is_first and not run.brake.pulled:
+            run.brake.pull("signal", f"{number.name} came")
+            tasks.start_soon(watch.say, _draining(number, run))
+        else:
+            run.cancel()
+            tasks.start_soon(watch.say, f"{number.name}: cancelling what is in flight")
+
+
+def _draining(number: signal.Signals, run: Run) -> str:
+    seconds = run.plan.settings.drain_timeout
+    return (
+        f"{number.name}: stopping. Calls in flight get {seconds:g} s and everything is recorded; "
+        "once more cancels them now."
+    )
+
+
+@asynccontextmanager
+async def listen() -> AsyncGenerator[Signals]:
+    """Listen for signals while the block runs."""
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as arriving:
+        signals = Signals()
+
+        async def take_all() -> None:
+            async for number in arriving:
+                signals.take(number, tasks)
+
+        async with beside(take_all) as tasks:
+            try:
+                yield signals
+            finally:
+                tasks.cancel_scope.cancel()

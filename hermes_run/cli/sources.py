@@ -1,0 +1,164 @@
+"""Where settings come from: flags, then variables, then a file; the first that names one wins.
+
+The functions here are sources in the sense of cyclopts: each adds to the arguments what the ones
+before it have left open.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+from typing import TypeAlias
+
+from cyclopts import App, ArgumentCollection, CycloptsError, Token
+from cyclopts.argument import Argument
+from cyclopts.config import Dict, Env
+
+from hermes_run.config import SIMULATED, Settings
+from recorder.json_text import decode
+from recorder.messages import Json
+from recorder.shapes import object_of
+
+Commands: TypeAlias = tuple[str, ...]
+
+OPENAI = {
+    "--api-key": "OPENAI_API_KEY",
+    "--base-url": "OPENAI_BASE_URL",
+    "--model": "OPENAI_MODEL",
+}
+"""Options that have a variable which other programs know, too."""
+
+_environment = Env("HERMES_RUN_", command=False, show=False)
+
+
+def variables(app: App, commands: Commands, arguments: ArgumentCollection) -> None:
+    """Take ``HERMES_RUN_...`` for every option, then what ``OPENAI_...`` says."""
+    if commands:
+        return
+    _environment(app, commands, arguments)
+    for option, name in OPENAI.items():
+        argument, value = _find(arguments, option), os.environ.get(name)
+        if value and not argument.tokens:
+            argument.append(Token(keyword=name, value=value, source="env"))
+
+
+def file(app: App, commands: Commands, arguments: ArgumentCollection) -> None:
+    """Take what the file of ``--config`` says.
+
+    Raises:
+        CycloptsError: it can't be read, or holds what is no setting.
+    """
+    if commands or not (given := _find(arguments, "--config").tokens):
+        return
+    path = given[-1].value
+    document = _read(path)
+    given_sampling = document.pop("sampling", {})
+    sampling = object_of(given_sampling)
+    if sampling is not given_sampling:
+        raise CycloptsError(msg=f"{path}: sampling must be a table, as in [sampling]")
+    Dict(data=document, source=path)(app, commands, arguments)
+    _find(arguments, "--sampling").tokens.extend(
+        Token(keyword=name, source=path, implicit_value=value) for name, value in sampling.items()
+    )
+
+
+def shape(_: App, commands: Commands, arguments: ArgumentCollection) -> None:
+    """Give lists and tables the shape that they have in the settings.
+
+    ``--toolsets a,b --toolsets c`` is one list; ``--sampling.x 1`` and ``--sampling '{"x": 1}'``
+    are one table whose values are JSON where they can be read as such.
+
+    Raises:
+        CycloptsError: ``--sampling`` holds no table.
+    """
+    if commands:
+        return
+    _shape_toolsets(_find(arguments, "--toolsets"))
+    _shape_sampling(_find(arguments, "--sampling"))
+    _leave_simulated_alone(arguments)
+
+
+def _read(path: str) -> dict[str, Json]:
+    """Read a file of settings, refusing names that are none."""
+    try:
+        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CycloptsError(msg=f"--config {path} can't be read: {error.strerror}") from error
+    except ValueError as error:
+        raise CycloptsError(msg=f"--config {path} is not TOML: {error}") from error
+    known = [item.name for item in fields(Settings)]
+    named = {name.replace("-", "_"): value for name, value in document.items()}
+    for name in named.keys() - set(known):
+        close = difflib.get_close_matches(name, known, n=1)
+        meant = f" Did you mean {close[0]}?" if close else ""
+        raise CycloptsError(msg=f"{path}: {name} is no setting.{meant}")
+    return named
+
+
+def _find(arguments: ArgumentCollection, option: str) -> Argument:
+    return next(argument for argument in arguments if option in argument.names)
+
+
+def _shape_toolsets(argument: Argument) -> None:
+    if not argument.tokens or any(token.implicit_value == () for token in argument.tokens):
+        return
+    named = [name.strip() for token in argument.tokens for name in token.value.split(",")]
+    argument.tokens[:] = [_whole(argument.tokens[0], tuple(filter(None, named)))]
+
+
+def _shape_sampling(argument: Argument) -> None:
+    if not argument.tokens:
+        return
+    document: dict[str, Json] = {}
+    for token in sorted(argument.tokens, key=_weight):
+        _place(document, token)
+    argument.tokens[:] = [_whole(argument.tokens[0], document)]
+
+
+def _whole(first: Token, value: Json) -> Token:
+    """Give a token that stands for the whole value of its argument."""
+    return Token(keyword=first.keyword, source=first.source, implicit_value=value)
+
+
+def _weight(token: Token) -> int:
+    """What weighs more is put over what weighs less."""
+    return {"cli": 2, "env": 1}.get(token.source, 0)
+
+
+def _place(document: dict[str, Json], token: Token) -> None:
+    """Put what *token* says into *document*, over what is there."""
+    value = _json_or_text(token.value)
+    if not _weight(token):
+        document[token.keyword or ""] = token.implicit_value
+    elif token.keys:
+        *above, last = token.keys
+        for key in above:
+            inner = object_of(document.get(key))
+            document[key] = inner
+            document = inner
+        document[last] = value
+    elif isinstance(value, dict):
+        document.update(object_of(value))
+    else:
+        raise CycloptsError(
+            msg=f"{token.keyword} {token.value}: give a table, as in --sampling.temperature 0.7 "
+            "or --sampling '{\"temperature\": 0.7}'"
+        )
+
+
+def _json_or_text(value: str) -> Json:
+    try:
+        return decode(value.encode("utf-8", "surrogateescape"))
+    except ValueError:
+        return value
+
+
+def _leave_simulated_alone(arguments: ArgumentCollection) -> None:
+    """The embedded model has an address of its own: one for everything else is not meant for it."""
+    model, address = _find(arguments, "--model"), _find(arguments, "--base-url")
+    is_simulated = bool(model.tokens) and model.tokens[-1].value == SIMULATED
+    if is_simulated and address.tokens and address.tokens[-1].keyword == OPENAI["--base-url"]:
+        address.tokens.clear()
