@@ -14,23 +14,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from recorder import errors as errors
+    from recorder import formats as formats
+    from recorder import stats as stats
     from recorder.blocking import open_sync as open_sync
-    from recorder.journal import JournalSettings as JournalSettings
     from recorder.reader import fold_journal as fold_journal
     from recorder.record import open_record as open  # noqa: A004  # recorder.open reads as it should
+    from recorder.settings import JournalSettings as JournalSettings
 
 _PUBLIC = {
-    "JournalSettings": ("recorder.journal", "JournalSettings"),
+    "JournalSettings": ("recorder.settings", "JournalSettings"),
     "fold_journal": ("recorder.reader", "fold_journal"),
     "open": ("recorder.record", "open_record"),
     "open_sync": ("recorder.blocking", "open_sync"),
 }
+_MODULES = ("errors", "formats", "stats")
 
 __all__ = ["JournalSettings", "fold_journal", "open", "open_sync"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # whatever was asked for
     """Load what is asked for when it is asked for: reading a journal needs no event loop."""
+    if name in _MODULES:
+        return import_module(f"recorder.{name}")
     try:
         module, attribute = _PUBLIC[name]
     except KeyError:

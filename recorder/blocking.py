@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -10,11 +10,11 @@ from typing import Unpack
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from recorder.journal import JournalSettings
 from recorder.messages import Effect, Json, Message, Origin, Outcome
-from recorder.record import Opening, Record, open_record
-from recorder.recording import Recording, ReplyFields, ReturnFields
+from recorder.record import Record, open_record
+from recorder.recording import Opening, Recording, ReplyFields, ReturnFields
 from recorder.session import Session
+from recorder.settings import DEFAULTS, JournalSettings
 
 
 class BlockingRecording:
@@ -55,9 +55,16 @@ class BlockingRecording:
         """Record how the session ended; returns when all of it is on disk."""
         self._portal.call(partial(self._recording.end, outcome, reason=reason, error=error))
 
+    def durable(self) -> None:
+        """Return when everything recorded so far is on disk."""
+        self._portal.call(self._recording.durable)
+
 
 class BlockingRecord:
-    """A :class:`~recorder.record.Record` whose calls block; made by :func:`open_sync`."""
+    """A :class:`~recorder.record.Record` whose calls block; made by :func:`open_sync`.
+
+    Several threads may use it at once.
+    """
 
     def __init__(self, record: Record, portal: BlockingPortal) -> None:
         self._record = record
@@ -69,7 +76,7 @@ class BlockingRecord:
         prompt: str | Sequence[Message],
         tools: Sequence[Mapping[str, Json]] = (),
         **opening: Unpack[Opening],
-    ) -> Iterator[BlockingRecording]:
+    ) -> Generator[BlockingRecording]:
         """Record one session; see :meth:`recorder.record.Record.session`."""
         session = self._record.session(prompt, tools, **opening)
         with self._portal.wrap_async_context_manager(session) as recording:
@@ -78,8 +85,8 @@ class BlockingRecord:
 
 @contextmanager
 def open_sync(
-    directory: str | Path, run: str | None = None, settings: JournalSettings = JournalSettings()
-) -> Iterator[BlockingRecord]:
+    directory: str | Path, run: str | None = None, settings: JournalSettings = DEFAULTS
+) -> Generator[BlockingRecord]:
     """Begin the record of a run, for code that is not async; see :func:`recorder.open`."""
     with start_blocking_portal() as portal:
         record = open_record(directory, run, settings)

@@ -9,28 +9,35 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Literal, cast
 
 import aiofiles
-import aiofiles.os
 import anyio
 import anyio.to_thread
-from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
-from recorder.disk import Disk
+from recorder.disk import FULL, Disk, write_all
 
 _CHUNK = 2**20
-_CLOSE_S = 30.0
+_OPEN_S = 30.0
+RETRY_S = 0.5
+"""How often a full disk is tried again, in seconds."""
 
 
 class Rows:
-    """A JSON-lines file that is open for appending; made by :func:`open_rows`."""
+    """A JSON-lines file that is open for appending; made by :func:`open_rows`.
 
-    def __init__(self, file: AsyncBufferedIOBase) -> None:
-        self._file = file
-        self._turn = anyio.Lock()
+    Rows stand in the file whole or not at all. While the disk is full, whoever appends waits.
+    """
+
+    def __init__(self, path: Path, disk: Disk, retry_s: float = RETRY_S) -> None:
+        self._path = path
+        self._disk = disk
+        self._retry_s = retry_s
+        self._turn = anyio.Lock(fast_acquire=True)
+        self._descriptor = -1
+        self._size = 0
+        self._torn = False
 
     async def append(self, row: bytes) -> None:
         """Append one line, newline included, and hand it to the operating system.
@@ -39,37 +46,82 @@ class Rows:
             OSError: it can't be written.
         """
         async with self._turn:
-            await self._file.write(row)
-            await self._file.flush()
+            while True:
+                if await anyio.to_thread.run_sync(self._append, row):
+                    return
+                await anyio.sleep(self._retry_s)
+
+    async def open(self) -> None:
+        """Open the file, and cut off a row that a crash has torn.
+
+        Raises:
+            OSError: it can't be opened.
+        """
+        await anyio.to_thread.run_sync(self._open)
+
+    async def close(self) -> None:
+        """Sync the file and close it.
+
+        Raises:
+            OSError: rows may be lost.
+        """
+        await anyio.to_thread.run_sync(self._close)
+
+    def _open(self) -> None:
+        self._size = _cut_torn_tail(self._path)
+        self._descriptor = self._disk.extend(self._path)
+
+    def _append(self, row: bytes) -> bool:
+        """Append *row* as a whole; gives whether there was room for it."""
+        if self._torn:
+            self._cut()
+        try:
+            write_all(self._disk, self._descriptor, row)
+        except OSError as error:
+            self._torn = True
+            with suppress(OSError):
+                self._cut()
+            if error.errno in FULL:
+                return False
+            raise
+        self._size += len(row)
+        return True
+
+    def _cut(self) -> None:
+        """Cut off what was written of a row that did not fit: the next must not be glued to it."""
+        self._disk.truncate(self._descriptor, self._size)
+        self._torn = False
+
+    def _close(self) -> None:
+        try:
+            if self._torn:
+                self._cut()
+            self._disk.sync(self._descriptor)
+        finally:
+            self._disk.close(self._descriptor)
 
 
 @asynccontextmanager
-async def open_rows(path: Path) -> AsyncGenerator[Rows]:
+async def open_rows(
+    path: Path, disk: Disk | None = None, retry_s: float = RETRY_S
+) -> AsyncGenerator[Rows]:
     """Open *path* for appending rows; sync it at the end.
+
+    Args:
+        path: the file; it is made where it is missing.
+        disk: what to write with.
+        retry_s: how often a full disk is tried again, in seconds.
 
     Raises:
         OSError: it can't be opened or synced.
     """
-    await anyio.to_thread.run_sync(_cut_torn_tail, path)
-    async with _opened(path, "ab") as file:
-        try:
-            yield Rows(file)
-        finally:
-            with anyio.move_on_after(_CLOSE_S, shield=True):
-                await anyio.to_thread.run_sync(os.fsync, file.fileno())
-
-
-@asynccontextmanager
-async def _opened(
-    path: Path, mode: Literal["rb", "ab", "wb"]
-) -> AsyncGenerator[AsyncBufferedIOBase]:
-    """Open a file and close it also when cancelled, which aiofiles alone does not."""
-    file = cast("AsyncBufferedIOBase", await aiofiles.open(path, mode, opener=_private))
+    rows = Rows(path, disk or Disk(), retry_s)
+    await rows.open()
     try:
-        yield file
+        yield rows
     finally:
-        with anyio.move_on_after(_CLOSE_S, shield=True):
-            await file.close()
+        with anyio.CancelScope(shield=True):  # bounded by the disk: a thread can't be given up
+            await rows.close()
 
 
 async def lines(path: Path) -> AsyncIterator[bytes]:
@@ -78,54 +130,56 @@ async def lines(path: Path) -> AsyncIterator[bytes]:
     Raises:
         OSError: it can't be read.
     """
-    rest = b""
-    async with _opened(path, "rb") as file:
-        while chunk := await file.read(_CHUNK):
-            *whole, rest = (rest + chunk).split(b"\n")
-            for line in whole:
-                yield line
-    if rest:
-        yield rest
+    with anyio.fail_after(_OPEN_S, shield=True):  # a file opened for nobody would never be closed
+        file = await aiofiles.open(path, "rb")
+    try:
+        while chunk := await file.readlines(_CHUNK):
+            for line in chunk:
+                yield line.removesuffix(b"\n")
+    finally:
+        with anyio.fail_after(_OPEN_S, shield=True):
+            await file.close()
 
 
-async def replace(path: Path, content: bytes) -> None:
+async def replace(path: Path, content: bytes, disk: Disk | None = None) -> None:
     """Put *content* at *path* in one piece: whoever opens it sees the old or the new whole.
 
     Raises:
-        OSError: it can't be written; what was at *path* is untouched.
+        OSError: it can't be written. What was at *path* is untouched, unless it was only the
+            directory that could not be synced.
     """
+    await anyio.to_thread.run_sync(_replace, path, content, disk or Disk())
+
+
+def _replace(path: Path, content: bytes, disk: Disk) -> None:
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = disk.create(draft)
     try:
-        async with _opened(draft, "wb") as file:
-            await file.write(content)
-            await file.flush()
-            await anyio.to_thread.run_sync(os.fsync, file.fileno())
-        await aiofiles.os.replace(draft, path)
-    finally:
-        with anyio.move_on_after(_CLOSE_S, shield=True):
-            await anyio.to_thread.run_sync(_forget, draft)
-    await anyio.to_thread.run_sync(Disk().sync_directory, path.parent)
+        try:
+            write_all(disk, descriptor, content)
+            disk.sync(descriptor)
+        finally:
+            disk.close(descriptor)
+        disk.rename(draft, path)
+    except OSError:
+        with suppress(OSError):
+            disk.remove(draft)
+        raise
+    disk.sync_directory(path.parent)
 
 
-def _forget(path: Path) -> None:
-    path.unlink(missing_ok=True)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)
-
-
-def _cut_torn_tail(path: Path) -> None:
-    """Cut off what follows the last newline: the next row must not be glued to it."""
+def _cut_torn_tail(path: Path) -> int:
+    """Cut off what follows the last newline; gives the size that is left, in bytes."""
     try:
         file = path.open("r+b")
     except FileNotFoundError:
-        return
+        return 0
     with file:
         end = file.seek(0, os.SEEK_END)
         keep = _last_newline(file.fileno(), end)
         if keep != end:
             file.truncate(keep)
+        return keep
 
 
 def _last_newline(descriptor: int, end: int) -> int:

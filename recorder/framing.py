@@ -14,7 +14,7 @@ from typing import get_args
 import msgspec
 
 from recorder.errors import CorruptJournalError
-from recorder.events import Event, Known, Unknown
+from recorder.events import Event, Fact, Known, Unknown
 from recorder.json_text import encode
 
 _decoder = msgspec.json.Decoder(Known)
@@ -68,13 +68,14 @@ def unframe(line: bytes) -> Event:
 def _unusual(body: bytes, document: bytes, error: Exception) -> Event:
     """Read what the fast path refuses: lone surrogates, and events of a later version."""
     try:
-        loose = json.loads(document)
+        loose = json.loads(document.decode())
         stamp = msgspec.convert(loose, _Stamp)
         if stamp.event in _KNOWN_TAGS:
             return msgspec.convert(loose, Known)
+        Fact(session=stamp.session, seq=stamp.seq, ts=stamp.ts)  # its place and time must be sound
     except (ValueError, RecursionError) as cause:
         raise CorruptJournalError(f"no event has this shape: {error}") from cause
     return Unknown(event=stamp.event, session=stamp.session, seq=stamp.seq, ts=stamp.ts, raw=body)
 
 
-_KNOWN_TAGS = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Known))
+_KNOWN_TAGS = frozenset(kind.__struct_config__.tag for kind in get_args(Known))

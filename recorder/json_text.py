@@ -7,6 +7,8 @@ because UTF-8 has no form for them, and read back as they were.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import cast
 
 import msgspec
 
@@ -15,13 +17,15 @@ from recorder.messages import Json
 
 
 def _as_base(value: Json) -> Json:
-    """Write a string or number of somebody's own class (NumPy has such) as what it is."""
+    """Write a string, number or mapping of somebody's own class (NumPy has such) as what it is."""
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, float):
         return float.__float__(value)
     if isinstance(value, int):
         return int.__int__(value)
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[Json, Json]", value))
     raise NotImplementedError
 
 

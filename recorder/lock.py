@@ -5,11 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from recorder.errors import RunLockedError
+from recorder.errors import RunDirectoryError, RunLockedError
 
 LOCK = "lock"
 _TRIES = 5
@@ -17,28 +17,28 @@ _PAUSE_S = 0.02
 
 
 @contextmanager
-def own(directory: Path) -> Iterator[None]:
+def own(directory: Path) -> Generator[None]:
     """Own *directory* until the block ends; the kernel gives it up if the process dies.
+
+    Blocks for a tenth of a second where somebody else owns it.
 
     Raises:
         RunLockedError: another process owns it; the text names that process.
+        RunDirectoryError: *directory* can't be written to.
     """
-    descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        if not _locked(descriptor):
-            raise RunLockedError(
-                f"{directory} is in use by process {_pid(descriptor) or 'unknown'}: "
-                "wait for it to end, or stop it"
-            )
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise RunDirectoryError(f"the run directory can't be locked: {error}") from error
+    try:
+        _take(descriptor, directory)
         yield
     finally:
         os.close(descriptor)
 
 
 def holder(directory: Path) -> int | None:
-    """The process that owns *directory* now, if any does."""
+    """The process that owns *directory* now, if any does; 0 if it can't be told which."""
     try:
         descriptor = os.open(directory / LOCK, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -53,15 +53,30 @@ def holder(directory: Path) -> int | None:
         os.close(descriptor)
 
 
+def _take(descriptor: int, directory: Path) -> None:
+    try:
+        if _locked(descriptor):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            return
+    except OSError as error:
+        raise RunDirectoryError(f"{directory} can't be locked: {error}") from error
+    raise RunLockedError(
+        f"{directory} is in use by process {_pid(descriptor) or 'unknown'}: "
+        "wait for it to end, or stop it"
+    )
+
+
 def _locked(descriptor: int) -> bool:
     """Try a few times: somebody who only asks for the holder has it for an instant."""
-    for _ in range(_TRIES):
+    for attempt in range(_TRIES):
+        if attempt:
+            time.sleep(_PAUSE_S)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            time.sleep(_PAUSE_S)
-        else:
-            return True
+            continue
+        return True
     return False
 
 

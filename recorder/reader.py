@@ -7,19 +7,20 @@ complete fact that only lacks its newline is kept. Anything else that does not c
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from recorder.errors import CorruptJournalError, MisuseError
-from recorder.events import Event, SegmentOpened, SessionStarted, ToolsDeclared
-from recorder.framing import checksum, unframe
+from recorder.errors import CorruptJournalError, MisuseError, RunDirectoryError
+from recorder.events import Event, SegmentOpened, SessionStarted, ToolsDeclared, Unknown
+from recorder.framing import check, checksum, unframe
 from recorder.messages import Json
 from recorder.segment import segments
 from recorder.session import Session, apply
 
-_CHUNK = 2**20
+_BUFFER = 2**20
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -57,16 +58,15 @@ class Folded(msgspec.Struct, frozen=True):
 
 
 def lines(path: Path) -> Iterator[Line]:
-    """Split a file at 0x0A only, reading 1 MiB at a time."""
-    number, rest = 0, b""
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            *whole, rest = (rest + chunk).split(b"\n")
-            for content in whole:
-                number += 1
-                yield Line(number, content, complete=True)
-    if rest:
-        yield Line(number + 1, rest, complete=False)
+    """Split a file at 0x0A only, holding one line at a time.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    with path.open("rb", buffering=_BUFFER) as file:
+        for number, content in enumerate(file, start=1):
+            complete = content.endswith(b"\n")
+            yield Line(number, content[:-1] if complete else content, complete)
 
 
 def read_segment(path: Path) -> Iterator[Entry | Torn]:
@@ -74,16 +74,20 @@ def read_segment(path: Path) -> Iterator[Entry | Torn]:
 
     Raises:
         CorruptJournalError: a line that can't be a torn tail does not check.
+        OSError: the file can't be read.
     """
     for line in lines(path):
         try:
             event = unframe(line.content)
         except CorruptJournalError as error:
-            if line.complete:
+            if line.complete or _checks(line.content):
                 raise CorruptJournalError(f"{path.name}, line {line.number}: {error}") from error
             yield Torn(path.name, line.number, len(line.content))
         else:
-            yield Entry(event, path.name, line.number, checksum(line.content))
+            entry = Entry(event, path.name, line.number, checksum(line.content))
+            if line.number == 1 and not isinstance(event, SegmentOpened):
+                raise _contradiction(entry, "a segment does not begin like this")
+            yield entry
 
 
 def read(directory: Path) -> Iterator[Entry | Torn]:
@@ -91,9 +95,13 @@ def read(directory: Path) -> Iterator[Entry | Torn]:
 
     Raises:
         CorruptJournalError: see :func:`read_segment`.
+        RunDirectoryError: there is no such folder, or it can't be read.
     """
-    for path in segments(directory):
-        yield from read_segment(path)
+    try:
+        for path in segments(directory):
+            yield from read_segment(path)
+    except OSError as error:
+        raise RunDirectoryError(f"the journal can't be read: {error}") from error
 
 
 def fold_journal(directory: Path) -> Folded:
@@ -101,6 +109,7 @@ def fold_journal(directory: Path) -> Folded:
 
     Raises:
         CorruptJournalError: a line does not check, or contradicts an earlier one.
+        RunDirectoryError: there is no such folder, or it can't be read.
     """
     folding = Folding()
     torn: list[Torn] = []
@@ -113,37 +122,45 @@ def fold_journal(directory: Path) -> Folded:
 
 
 class Folding:
-    """Folds the interleaved events of many sessions; of two equal events it takes one."""
+    """Folds the interleaved events of many sessions; of two equal events it takes one.
+
+    ``events`` counts what was taken.
+    """
 
     def __init__(self) -> None:
         self.run = ""
         self.events = 0
         self.sessions: dict[str, Session] = {}
         self._tools: dict[str, tuple[dict[str, Json], ...]] = {}
-        self._checksums: dict[str, list[bytes]] = {}
+        self._checksums: dict[str, array[int]] = {}
 
-    def add(self, entry: Entry) -> None:
-        """Take the next event of the journal.
+    def add(self, entry: Entry) -> bool:
+        """Take the next event of the journal; gives whether it says anything new.
 
         Raises:
             CorruptJournalError: the event contradicts what came before it.
         """
-        self.events += 1
         event = entry.event
         if isinstance(event, SegmentOpened):
             self.run = self.run or event.run
         elif isinstance(event, ToolsDeclared):
             self._tools[event.tools_hash] = event.tools
-        elif not self._repeats(entry):
+        elif isinstance(event, Unknown) and not event.session:
+            pass  # a later version's fact about a segment
+        elif self._repeats(entry):
+            return False
+        else:
             self._apply(entry)
+        self.events += 1
+        return True
 
     def _repeats(self, entry: Entry) -> bool:
-        """Whether the event stands in the journal already: a full disk may have it written twice."""
+        """Whether the event stands here already: when a disk fills up, some are written twice."""
         event = entry.event
-        seen = self._checksums.setdefault(event.session, [])
+        seen = self._checksums.get(event.session, ())
         if event.seq >= len(seen):
             return False
-        if seen[event.seq] != entry.checksum:
+        if seen[event.seq] != int(entry.checksum, 16):
             raise _contradiction(
                 entry, f"session {event.session!r} has two different events with seq {event.seq}"
             )
@@ -156,7 +173,7 @@ class Folding:
             self.sessions[event.session] = apply(session, event)
         except MisuseError as error:
             raise _contradiction(entry, str(error)) from error
-        self._checksums[event.session].append(entry.checksum)
+        self._checksums.setdefault(event.session, array("I")).append(int(entry.checksum, 16))
 
     def _new(self, entry: Entry) -> Session:
         event = entry.event
@@ -165,6 +182,14 @@ class Folding:
         if event.tools_hash not in self._tools:
             raise _contradiction(entry, f"tools {event.tools_hash!r} were never declared")
         return Session(tools=self._tools[event.tools_hash])
+
+
+def _checks(content: bytes) -> bool:
+    try:
+        check(content)
+    except CorruptJournalError:
+        return False
+    return True
 
 
 def _contradiction(entry: Entry, what: str) -> CorruptJournalError:

@@ -1,88 +1,90 @@
-"""The record of a run: a directory with a journal and the files made from it.
-
-::
-
-    runs/NAME/
-      journal/                   the truth
-      trajectories.jsonl         one row a completed session
-      failed_trajectories.jsonl  one row any other session
-      statistics.json            the fold of the whole run
-"""
+"""The record of a run: facts go to the journal, and what is made of them beside it."""
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import TypeAlias, Unpack, cast
 
 import anyio
 import msgspec
 
 from recorder import files
-from recorder.disk import make_directory
-from recorder.errors import JournalError, RunDirectoryError, RunExistsError
-from recorder.events import Event, SessionStarted, timestamp
+from recorder.disk import FULL, Disk
+from recorder.errors import JournalError, MisuseError
+from recorder.events import Event, SessionStarted, timestamp, tools_hash
 from recorder.formats import row
+from recorder.journal import Journal, open_journal
 from recorder.json_text import encode
-from recorder.journal import Journal, JournalSettings, open_journal
-from recorder.lock import own
 from recorder.messages import Json, Message, Outcome
-from recorder.recording import Recording
+from recorder.recording import Opening, Recording, plain, whole
+from recorder.run_directory import JOURNAL, RunDirectory, open_new
 from recorder.session import Session
+from recorder.settings import DEFAULTS, JournalSettings
 from recorder.sinks import Sink, Tee
 from recorder.statistics import StatisticsFold
 
-JOURNAL = "journal"
-TRAJECTORIES = "trajectories.jsonl"
-FAILED = "failed_trajectories.jsonl"
-STATISTICS = "statistics.json"
-
+_Declared: TypeAlias = tuple[str, tuple[dict[str, Json], ...]]
 _END_S = 30.0
-
-
-class Opening(TypedDict, total=False):
-    """What a session may begin with besides its prompt; see ``SessionStarted``."""
-
-    id: str
-    prompt_key: str
-    prompt_index: int
-    row_hash: str
-    sample: int
-    toolsets: Sequence[str]
-    draw_seed: str | None
-    model: str
-    provider: str
-    sampling: Mapping[str, Json]
-    metadata: Mapping[str, Json]
-    flags: Sequence[str]
 
 
 class Record:
     """An open run directory; made by :func:`open_record`."""
 
-    def __init__(
-        self, directory: Path, run: str, journal: Journal, rows: Mapping[bool, files.Rows]
-    ) -> None:
-        self.directory = directory
+    def __init__(self, opened: RunDirectory, run: str, journal: Journal) -> None:
+        self.directory = opened.path
         self.run = run
         self.journal = journal
         self.statistics = StatisticsFold()
-        self._rows = rows
-        self._sink: Sink = Tee(journal, self.statistics)
+        self._opened = opened
+        self._others: Sink = Tee()
+        self._declared: dict[str, _Declared] = {}
+        self._starting: set[str] = set()
+        self._chosen_ids: set[str] = set()
 
     def send_also_to(self, sink: Sink) -> None:
-        """Give every event to *sink* too, after the journal has it."""
-        self._sink = Tee(self._sink, sink)
+        """Give every event to *sink* too, after the journal has it.
+
+        What *sink* raises comes out where the fact was recorded, and it is recorded all the same.
+        """
+        self._others = Tee(self._others, sink)
 
     async def __call__(self, event: Event) -> None:
-        """Accept *event*; raises :class:`JournalError` where it can't be recorded."""
-        await self._sink(event)
+        """Accept *event* and tell everybody.
+
+        Raises:
+            JournalError: it can't be recorded.
+        """
+        await self.accept(event)
+        await self.settle(event)
+
+    async def accept(self, event: Event) -> None:
+        """Take *event* for good; or raise, and it never happened.
+
+        Raises:
+            JournalError: it can't be recorded.
+        """
+        await self.journal.accept(event)
+        self.statistics.add(event)
+
+    async def settle(self, event: Event) -> None:
+        """Give an accepted *event* to the other sinks, and wait as the sync mode asks.
+
+        Raises:
+            JournalError: it will never be durable.
+        """
+        await self._others(event)
+        await self.journal.settled()
 
     async def durable(self) -> None:
-        """Return when everything accepted so far is on disk."""
+        """Return when everything accepted so far is on disk.
+
+        Raises:
+            JournalError: it never will be.
+        """
         await self.journal.durable()
 
     async def start(
@@ -91,28 +93,28 @@ class Record:
         tools: Sequence[Mapping[str, Json]] = (),
         **opening: Unpack[Opening],
     ) -> Recording:
-        """Begin a session with *messages*; whoever calls this ends it and calls :meth:`finish`."""
-        schemas = tuple(dict(tool) for tool in tools)
-        name = await self.journal.declare(schemas) if schemas else ""
-        session_id = opening.pop("id", "") or secrets.token_hex(8)
-        recording = Recording(Session(id=session_id, tools=schemas), self)
-        await recording.record(
-            SessionStarted, messages=tuple(messages), tools_hash=name, **opening
-        )
+        """Begin a session with *messages*; whoever calls this ends it and calls :meth:`finish`.
+
+        Raises:
+            MisuseError: a field has the wrong shape, or a session with this id may still go on.
+            JournalError: it can't be recorded.
+        """
+        recording = Recording(_new(opening.get("id", "")), self)
+        await self._begin(recording, messages, tools, opening)
         return recording
 
     async def finish(self, session: Session) -> None:
-        """Append the row of a session that has ended and is durable.
+        """Append the row of a session that has ended and is durable; waits while the disk is full.
 
         Raises:
+            MisuseError: the session has not ended.
+            FormatError: the session has no row.
             JournalError: the row can't be written.
         """
-        completed = session.ended is not None and session.ended.outcome == "completed"
+        if session.ended is None:
+            raise MisuseError(f"session {session.id!r} has not ended: it has no row yet")
         line = encode(row.render(session, self.run)) + b"\n"
-        try:
-            await self._rows[completed].append(line)
-        except OSError as error:
-            raise JournalError(f"a row can't be written to {self.directory}: {error}") from error
+        await self._opened.append(line, completed=session.ended.outcome == "completed")
 
     @asynccontextmanager
     async def session(
@@ -120,15 +122,20 @@ class Record:
         prompt: str | Sequence[Message],
         tools: Sequence[Mapping[str, Json]] = (),
         **opening: Unpack[Opening],
-    ) -> AsyncIterator[Recording]:
+    ) -> AsyncGenerator[Recording]:
         """Record one session of somebody's agent.
 
         It ends as ``completed`` with the block, unless the block called ``end`` itself. A block
         that raises ends it as ``tool_error``, one that is cancelled as ``interrupted``.
+
+        Raises:
+            MisuseError: a field has the wrong shape, or the id was used before.
+            JournalError: it can't be recorded.
         """
         messages = [Message("user", prompt)] if isinstance(prompt, str) else prompt
-        recording = await self.start(messages, tools, **opening)
+        recording = Recording(_new(self._choose_id(opening)), self)
         try:
+            await self._begin(recording, messages, tools, opening)
             yield recording
         except Exception as error:
             await self._close(recording, "tool_error", f"{type(error).__name__}: {error}")
@@ -136,60 +143,127 @@ class Record:
         except BaseException as error:
             await self._close(recording, "interrupted", type(error).__name__)
             raise
-        await self._close(recording, "completed", None)
-
-    async def _close(self, recording: Recording, outcome: Outcome, error: str | None) -> None:
-        with anyio.move_on_after(_END_S, shield=True):
-            if recording.session.ended is None:
-                await recording.end(outcome, error=error)
-            await self.finish(recording.session)
+        if recording.session.ended is None:
+            await recording.end()
+        await self.finish(recording.session)
 
     async def write_statistics(self) -> None:
-        """Replace ``statistics.json`` with what is known now."""
+        """Replace ``statistics.json`` with what is known now; waits while the disk is full.
+
+        Raises:
+            JournalError: it can't be written.
+        """
+        while True:
+            try:
+                return await self.write_statistics_now()
+            except JournalError as error:
+                if getattr(error.__cause__, "errno", None) not in FULL:
+                    raise
+            await anyio.sleep(files.RETRY_S)
+
+    async def write_statistics_now(self) -> None:
+        """Replace ``statistics.json`` with what is known now.
+
+        Raises:
+            JournalError: it can't be written, or the record has failed.
+        """
+        self.journal.check()
         content = msgspec.json.format(encode(self.statistics.value()), indent=2) + b"\n"
-        await files.replace(self.directory / STATISTICS, content)
+        await self._opened.write_statistics(content)
+
+    def _choose_id(self, opening: Opening) -> str:
+        """Take the id that was asked for, but never twice: the journal could not be read back."""
+        chosen = opening.get("id", "")
+        if chosen in self._chosen_ids:
+            raise MisuseError(f"there is a session {chosen!r} already: give each an id of its own")
+        if chosen:
+            self._chosen_ids.add(chosen)
+        return chosen
+
+    async def _begin(
+        self,
+        recording: Recording,
+        messages: Sequence[Message],
+        tools: Sequence[Mapping[str, Json]],
+        opening: Opening,
+    ) -> None:
+        name = recording.session.id
+        if name in self._starting or self.statistics.may_go_on(name):
+            raise MisuseError(f"session {name!r} goes on already: give each an id of its own")
+        self._starting.add(name)
+        try:
+            declared, schemas = await self._declare(tools)
+            recording.session = Session(id=name, tools=schemas)
+            fields = {key: value for key, value in opening.items() if key != "id"}
+            await recording.record(
+                SessionStarted, messages=whole(messages), tools_hash=declared, **fields
+            )
+        finally:
+            self._starting.discard(name)
+
+    async def _declare(self, tools: Sequence[Mapping[str, Json]]) -> _Declared:
+        """Declare *tools* unless they are; sessions with the same tools share one copy of them."""
+        if not tools:
+            return "", ()
+        given = tools_hash(tuple(cast("Sequence[dict[str, Json]]", tools)))
+        if given not in self._declared:
+            try:
+                schemas = msgspec.convert(plain(tools), tuple[dict[str, Json], ...])
+            except msgspec.ValidationError as error:
+                raise MisuseError(f"tools must be a list of JSON schemas: {error}") from error
+            self._declared[given] = (await self.journal.declare(schemas), schemas)
+        return self._declared[given]
+
+    async def _close(self, recording: Recording, outcome: Outcome, error: str) -> None:
+        """End a session whose block failed; short, because somebody waits for that failure."""
+        with anyio.move_on_after(_END_S, shield=True):
+            session = recording.session
+            if session.started and session.ended is None:
+                await recording.end(outcome, error=error)
+            if recording.session.ended:
+                await self.finish(recording.session)
+
+
+def _name(path: Path) -> str:
+    return f"{path.absolute().name}-{timestamp(time.time())}"
+
+
+def _new(name: str) -> Session:
+    return Session(id=name or secrets.token_hex(8))
 
 
 @asynccontextmanager
 async def open_record(
     directory: str | Path,
     run: str | None = None,
-    settings: JournalSettings = JournalSettings(),
-) -> AsyncIterator[Record]:
+    settings: JournalSettings = DEFAULTS,
+    disk: Disk | None = None,
+) -> AsyncGenerator[Record]:
     """Begin the record of a run in *directory*, which must not hold one yet.
+
+    Leaving the block makes everything durable, also when the block is cancelled.
 
     Args:
         directory: the run directory; it is made where it is missing.
         run: the run's id; by default made from the directory's name and the time.
         settings: how the journal commits.
+        disk: what to write with.
 
     Raises:
         RunExistsError: there is a run in *directory* already.
         RunLockedError: another process owns *directory*.
-        RunDirectoryError: *directory* can't be made.
+        RunDirectoryError: *directory* can't be used.
         JournalError: the disk refuses the record.
     """
-    path = Path(directory)
-    try:
-        make_directory(path)
-    except OSError as error:
-        raise RunDirectoryError(f"the run directory can't be made: {error}") from error
-    async with AsyncExitStack() as stack:
-        stack.enter_context(own(path))
-        if (path / JOURNAL).exists():
-            raise RunExistsError(
-                f"{path} holds a run already: go on with `hermes-run resume {path}`, "
-                "or choose another name"
-            )
-        run = run or f"{path.name}-{timestamp(time.time())}"
-        journal = await stack.enter_async_context(open_journal(path / JOURNAL, run, settings))
-        rows = {
-            True: await stack.enter_async_context(files.open_rows(path / TRAJECTORIES)),
-            False: await stack.enter_async_context(files.open_rows(path / FAILED)),
-        }
-        record = Record(path, run, journal, rows)
+    path, disk = Path(directory), disk or Disk()
+    run = run or _name(path)
+    async with open_new(path, disk) as opened:
+        record: Record | None = None
         try:
-            yield record
+            async with open_journal(path / JOURNAL, run, settings, disk) as journal:
+                record = Record(opened, run, journal)
+                yield record
         finally:
-            with anyio.move_on_after(_END_S, shield=True):
-                await record.write_statistics()
+            if record and not record.journal.failed:
+                with anyio.CancelScope(shield=True):  # bounded by the disk
+                    await record.write_statistics_now()

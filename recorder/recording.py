@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypedDict, TypeVar, Unpack
 
 import anyio
@@ -13,7 +12,7 @@ import msgspec
 from recorder.errors import MisuseError
 from recorder.events import (
     Event,
-    Fact,
+    Known,
     ModelReplied,
     Scored,
     SessionEnded,
@@ -23,24 +22,51 @@ from recorder.events import (
     birth,
     timestamp,
 )
-from recorder.messages import Effect, Json, Origin, Outcome, Status, Times, ToolCall, Usage
+from recorder.json_text import decode, encode
+from recorder.messages import Effect, Json, Message, Origin, Outcome, Status, Times, ToolCall, Usage
 from recorder.session import Session, apply
+from recorder.shapes import array_of, object_of
 
-Kind = TypeVar("Kind", bound=Fact)
+Kind = TypeVar("Kind", bound=Known)
 
+DEEPEST = 128
+"""How deeply a value may be nested: a reader with less stack left than the writer must cope."""
+
+_ATOMS = (str, int, bool)
 _LASTING: tuple[Effect, ...] = ("workspace", "external")
 
 
-class DurableSink(Protocol):
-    """A sink that can say when everything it accepted is on disk."""
+class Ledger(Protocol):
+    """Where the facts of a session go: first to what must not lose them, then to all others."""
 
-    async def __call__(self, event: Event, /) -> None:
-        """Accept *event*."""
+    async def accept(self, event: Event, /) -> None:
+        """Take *event* for good; or raise, and it never happened."""
+        ...
+
+    async def settle(self, event: Event, /) -> None:
+        """Do the rest for an event that was accepted, whatever comes of it."""
         ...
 
     async def durable(self) -> None:
         """Return when everything accepted so far is durable."""
         ...
+
+
+class Opening(TypedDict, total=False):
+    """What a session may begin with besides its prompt; see ``SessionStarted``."""
+
+    id: str
+    prompt_key: str
+    prompt_index: int
+    row_hash: str
+    sample: int
+    toolsets: Sequence[str]
+    draw_seed: str | None
+    model: str
+    provider: str
+    sampling: Mapping[str, Json]
+    metadata: Mapping[str, Json]
+    flags: Sequence[str]
 
 
 class ReplyFields(TypedDict, total=False):
@@ -50,7 +76,7 @@ class ReplyFields(TypedDict, total=False):
     reasoning: str | None
     refusal: str | None
     provider_state: Json
-    calls: Sequence[ToolCall | Mapping[str, Json]]
+    calls: Sequence[ToolCall | Mapping[str, Json]] | None
     finish_reason: str | None
     model: str | None
     response_id: str | None
@@ -71,19 +97,21 @@ class ReturnFields(TypedDict, total=False):
 
 
 class Recording:
-    """A session and the sink its facts go to; ``session`` is what has been accepted so far.
+    """A session and the ledger its facts go to; ``session`` is what has been accepted so far.
 
     Several tasks may record at once: facts get their numbers in the order in which they are
-    offered, and none counts before the sink has accepted it.
+    offered, and none counts before the ledger has accepted it.
     """
 
-    def __init__(self, session: Session, sink: DurableSink) -> None:
+    def __init__(self, session: Session, ledger: Ledger) -> None:
         self.session = session
-        self._sink = sink
-        self._turn = anyio.Lock()
+        self._ledger = ledger
+        self._turn = anyio.Lock(fast_acquire=True)
 
     async def record(self, kind: type[Kind], **fields: Any) -> Kind:  # noqa: ANN401  # checked at birth
         """Record a fact of *kind*; the session has it when this returns.
+
+        Where this is cancelled, ``session`` tells whether the fact was recorded.
 
         Raises:
             MisuseError: a field has the wrong shape, or the fact can't come now. Nothing is kept.
@@ -92,24 +120,31 @@ class Recording:
         async with self._turn:
             session = self.session
             stamp = {"session": session.id, "seq": session.seq, "ts": timestamp(time.time())}
-            event = birth(kind, {**fields, **stamp})
+            event = birth(kind, {name: plain(value) for name, value in fields.items()} | stamp)
             changed = apply(session, event)
-            await self._sink(event)
+            await self._ledger.accept(event)
+            # From here on it is a fact, whoever raises: a second one with its number would be none.
             self.session = changed
+            await self._ledger.settle(event)
             return event
 
     async def durable(self) -> None:
         """Return when everything recorded so far is on disk."""
-        await self._sink.durable()
+        await self._ledger.durable()
 
     async def model_replied(self, **fields: Unpack[ReplyFields]) -> None:
         """Record a complete reply.
 
         Calls may be ``{"id", "name", "arguments"}`` or as the OpenAI chat format has them;
         arguments that are no string are written as JSON.
+
+        Raises:
+            MisuseError: a field has the wrong shape, or no reply can come now.
+            JournalError: the record can't be written any more.
         """
-        calls = tuple(_call(call) for call in fields.pop("calls", ()))
-        await self.record(ModelReplied, **fields, calls=calls)
+        others: dict[str, Any] = {**fields}
+        calls = read_calls(others.pop("calls", None) or ())
+        await self.record(ModelReplied, **others, calls=calls)
 
     async def tool_started(self, call_id: str, *, effect: Effect = "external") -> None:
         """Record that a call is about to run; returns when its effect may begin."""
@@ -131,8 +166,8 @@ class Recording:
         await self.record(UserSpoke, content=content, origin=origin)
 
     async def scored(self, rewards: Mapping[str, float | None], *, source: str) -> None:
-        """Record named rewards; ``None`` is "could not be scored"."""
-        await self.record(Scored, rewards=dict(rewards), source=source)
+        """Record named rewards; ``None`` (and NaN) is "could not be scored"."""
+        await self.record(Scored, rewards=rewards, source=source)
 
     async def end(
         self, outcome: Outcome = "completed", *, reason: str = "", error: str | None = None
@@ -142,18 +177,78 @@ class Recording:
         await self.durable()
 
 
-def _call(call: ToolCall | Mapping[str, Json]) -> ToolCall:
-    """Read a call in our own form or in that of OpenAI chat."""
-    if isinstance(call, ToolCall):
-        return call
-    function = call.get("function") or call
+def read_calls(calls: Iterable[Json]) -> tuple[ToolCall, ...]:
+    """Read calls in our own form or in that of OpenAI chat.
+
+    Raises:
+        MisuseError: one is neither.
+    """
+    try:
+        return tuple(call if isinstance(call, ToolCall) else _read_call(call) for call in calls)
+    except TypeError as error:
+        raise MisuseError(f"these are no tool calls: {calls!r:.200}: {error}") from error
+
+
+def _read_call(call: Json) -> ToolCall:
+    fields = object_of(plain(call))
+    function = object_of(fields.get("function")) or fields
     arguments = function.get("arguments", "")
-    if not isinstance(arguments, str):
-        arguments = json.dumps(arguments, ensure_ascii=False)
     try:
         return msgspec.convert(
-            {"id": call.get("id") or "", "name": function.get("name"), "arguments": arguments},
+            {
+                "id": fields.get("id") or "",
+                "name": function.get("name"),
+                "arguments": arguments
+                if isinstance(arguments, str)
+                else encode(arguments).decode(),
+            },
             ToolCall,
         )
     except msgspec.ValidationError as error:
-        raise MisuseError(f"this is no tool call: {call!r}: {error}") from error
+        raise MisuseError(f"this is no tool call: {call!r:.200}: {error}") from error
+
+
+def whole(messages: Iterable[Json]) -> list[Json]:
+    """Give *messages*, which are messages or mappings with the same fields and nothing more.
+
+    Raises:
+        MisuseError: one has a key that would not be recorded.
+    """
+    given = list(messages)
+    known = set(Message.__struct_fields__)
+    for message in given:
+        surplus = object_of(message).keys() - known
+        if surplus:
+            raise MisuseError(
+                f"a message can't have {', '.join(sorted(surplus))}: "
+                f"the fields of recorder.messages.Message are {', '.join(sorted(known))}"
+            )
+    return given
+
+
+def plain(value: Json) -> Json:
+    """Copy *value* as a reader of the journal will get it, so that nobody can change it later.
+
+    Raises:
+        MisuseError: it has no JSON form, or is nested too deeply.
+    """
+    if value is None or type(value) in _ATOMS:
+        return value
+    document = encode(value)
+    copy = decode(document)
+    if document.count(b"[") + document.count(b"{") > DEEPEST and _is_deeper(copy, DEEPEST):
+        raise MisuseError(f"a value is nested more than {DEEPEST} levels deep")
+    return copy
+
+
+def _is_deeper(value: Json, levels: int) -> bool:
+    """Whether more than *levels* containers stand in one another; looks level by level."""
+    level = [value]
+    for _ in range(levels):
+        level = [inner for outer in level for inner in _containers(outer)]
+    return bool(level)
+
+
+def _containers(value: Json) -> list[Json]:
+    inside = object_of(value).values() or array_of(value)
+    return [inner for inner in inside if isinstance(inner, dict | list)]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from pathlib import Path
 
-from recorder.disk import Disk
+from recorder.disk import Disk, write_all
 
 _NAME = re.compile(r"(\d{5,})-([0-9a-z]+)\.jsonl", re.ASCII)
 
 
 def segments(directory: Path) -> list[Path]:
-    """The segments in *directory* in the order they were begun."""
+    """The segments in *directory* in the order they were begun.
+
+    Raises:
+        OSError: *directory* can't be read.
+    """
     numbered = [
         (int(match[1]), path.name, path)
         for path in directory.iterdir()
@@ -28,6 +33,8 @@ class Segment:
         self.size = 0
         self._descriptor = descriptor
         self._disk = disk
+        # A file system that counts no names can't show that the file is gone.
+        self._counted = disk.links(descriptor) > 0
 
     @classmethod
     def create(cls, directory: Path, writer: str, disk: Disk) -> Segment:
@@ -43,21 +50,17 @@ class Segment:
                 descriptor = disk.create(path)
             except FileExistsError:
                 number += 1
-                continue
-            disk.sync_directory(directory)
-            return cls(path, descriptor, disk)
+            else:
+                return cls(path, descriptor, disk)
 
     def append(self, content: bytes) -> None:
-        """Write all of *content*, however little the disk takes at a time.
+        """Write all of *content*.
 
         Raises:
             OSError: the disk refused; how much was written is unknown.
         """
-        rest = memoryview(content)
-        while rest:
-            taken = self._disk.write(self._descriptor, rest)
-            self.size += taken
-            rest = rest[taken:]
+        write_all(self._disk, self._descriptor, content)
+        self.size += len(content)
 
     def sync(self) -> None:
         """Return when everything appended is on stable storage.
@@ -67,8 +70,21 @@ class Segment:
         """
         self._disk.sync(self._descriptor)
 
+    def check_place(self) -> None:
+        """See that the file still has a name: one that was removed still takes every byte.
+
+        Raises:
+            OSError: it has none.
+        """
+        if self._counted and not self._disk.links(self._descriptor):
+            raise FileNotFoundError(errno.ENOENT, "the segment was removed", str(self.path))
+
     def close(self) -> None:
-        """Give the file back."""
+        """Give the file back.
+
+        Raises:
+            OSError: what was not synced may be lost.
+        """
         self._disk.close(self._descriptor)
 
 

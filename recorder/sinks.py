@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -36,57 +36,77 @@ class Tee:
 
 
 class Lossy:
-    """Never makes anybody wait: keeps the newest *capacity* events and counts those it drops."""
+    """Never makes anybody wait: keeps the newest *capacity* events and counts those it drops.
+
+    ``dropped`` is how many events the sink behind it never got; ``failure`` is what that sink
+    raised.
+    """
 
     def __init__(self, capacity: int) -> None:
         self.dropped = 0
         self.failure: Exception | None = None
-        self._kept: deque[Event] = deque(maxlen=capacity)
+        self._capacity = capacity
+        self._kept: deque[Event] = deque()
         self._arrived = anyio.Event()
+        self._closed = False
 
     async def __call__(self, event: Event) -> None:
         """Accept *event*, dropping the oldest if there is no room."""
-        if len(self._kept) == self._kept.maxlen:
+        if self.failure or self._closed:
             self.dropped += 1
+            return
         self._kept.append(event)
+        self._arrived.set()
+        if len(self._kept) > self._capacity:
+            self._kept.popleft()
+            self.dropped += 1
+
+    def close(self) -> None:
+        """Take nothing more; :meth:`forward` ends when it has given away what is there."""
+        self._closed = True
         self._arrived.set()
 
     async def forward(self, sink: Sink) -> None:
-        """Give what is kept to *sink*, in order, until cancelled."""
-        while True:
-            await self._arrived.wait()
-            self._arrived = anyio.Event()
-            await self.drain(sink)
+        """Give what comes to *sink*, in order, until :meth:`close`; if it raises, nothing more."""
+        try:
+            while self._kept or not self._closed:
+                await self._arrived.wait()
+                self._arrived = anyio.Event()
+                await self._drain(sink)
+        except Exception as error:  # noqa: BLE001  # a broken view is a fact, no reason to stop a run
+            self.failure = error
+        finally:
+            self.dropped += len(self._kept)
+            self._kept.clear()
 
-    async def drain(self, sink: Sink) -> None:
-        """Give what is kept now to *sink*; one that raises gets nothing more."""
+    async def _drain(self, sink: Sink) -> None:
         while self._kept:
-            event = self._kept.popleft()
-            if self.failure:
-                self.dropped += 1
-                continue
-            try:
-                await sink(event)
-            except Exception as error:  # noqa: BLE001  # a broken view is a fact, not a reason to stop a run
-                self.failure = error
+            await sink(self._kept.popleft())
 
 
 @asynccontextmanager
-async def lossy(sink: Sink, capacity: int = 4096) -> AsyncIterator[Lossy]:
+async def lossy(
+    sink: Sink, capacity: int = 4096, drain_s: float = _DRAIN_S
+) -> AsyncGenerator[Lossy]:
     """Put *sink* behind a bounded buffer that drops its oldest, so that it can never hold up a run.
 
-    What is in the buffer when the block ends is still delivered, for at most five seconds. A sink
-    that raises gets nothing more; what it raised stands in ``failure``.
+    What is in the buffer when the block ends is still delivered, also when the block is cancelled.
+
+    Args:
+        sink: whoever may be slow, or break.
+        capacity: how many events to keep for it.
+        drain_s: for how long to go on delivering after the block, in seconds.
     """
     buffer = Lossy(capacity)
+    delivery = anyio.CancelScope(shield=True)
 
     async def deliver() -> None:
-        await buffer.forward(sink)
+        with delivery:
+            await buffer.forward(sink)
 
-    async with beside(deliver) as tasks:
+    async with beside(deliver):
         try:
             yield buffer
         finally:
-            tasks.cancel_scope.cancel()
-            with anyio.move_on_after(_DRAIN_S, shield=True):
-                await buffer.drain(sink)
+            buffer.close()
+            delivery.deadline = anyio.current_time() + drain_s

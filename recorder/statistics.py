@@ -17,15 +17,22 @@ from recorder.events import (
     SessionResumed,
     SessionStarted,
     ToolReturned,
+    UserSpoke,
     seconds,
 )
 from recorder.messages import Usage, add_usage
+from recorder.session import Step, pair, unanswered
+from recorder.stats import judge
 
-_FAILURES = ("error", "timeout", "invalid", "unknown")
+_FINAL = ("completed", "limit", "refused")
 
 
 class ToolCounts(msgspec.Struct, frozen=True):
-    """Calls of one tool; those that were skipped or cancelled are neither success nor failure."""
+    """Calls of one tool.
+
+    Those that were skipped or cancelled are neither success nor failure, nor are those whose
+    executor said nothing.
+    """
 
     count: int = 0
     success: int = 0
@@ -33,7 +40,12 @@ class ToolCounts(msgspec.Struct, frozen=True):
 
 
 class RunStatistics(msgspec.Struct, frozen=True):
-    """What a run came to; ``waited_s`` is the time between failed attempts and the next."""
+    """What a run came to.
+
+    ``waited_s`` is the time between failed attempts and the next, ``session_s`` the time of all
+    sessions that ended, both in seconds. ``failures`` counts attempts that gave no reply by their
+    class. A reward that was given again while its session could go on counts once.
+    """
 
     started: int
     running: int
@@ -44,14 +56,23 @@ class RunStatistics(msgspec.Struct, frozen=True):
     waited_s: float
     usage: Usage
     tools: dict[str, ToolCounts]
-    rewards: dict[str, dict[str, float]]
+    rewards: dict[str, dict[str, float | None]]
     session_s: float
     began: str
     last: str
 
 
+class _Open(msgspec.Struct):
+    """A session that may still go on; ``began`` is None when it ended but may be resumed."""
+
+    began: str | None
+    reply: ModelReplied | None = None
+    results: list[ToolReturned] = []
+    rewards: dict[str, float | None] = {}
+
+
 class StatisticsFold:
-    """A sink that counts; constant work an event, and memory only for sessions in flight."""
+    """A sink that counts; constant work an event, and memory only for sessions that may go on."""
 
     def __init__(self) -> None:
         self._started = self._resumed = self._replies = 0
@@ -60,10 +81,19 @@ class StatisticsFold:
         self._waited_s = self._session_s = 0.0
         self._usage = Usage()
         self._tools: dict[str, Counter[str]] = {}
-        self._rewards: dict[str, Counter[str]] = {}
-        self._calls: dict[str, dict[str, str]] = {}
-        self._begun: dict[str, str] = {}
+        self._rewards: dict[str, _Rewards] = {}
+        self._open: dict[str, _Open] = {}
         self._began = self._last = ""
+        self._counts: dict[type, Callable[[Any], None]] = {
+            SessionStarted: self._start,
+            ModelReplied: self._reply,
+            ModelFailed: self._fail,
+            ToolReturned: self._return,
+            UserSpoke: self._speak,
+            Scored: self._score,
+            SessionResumed: self._resume,
+            SessionEnded: self._end,
+        }
 
     async def __call__(self, event: Event) -> None:
         """Count *event*."""
@@ -71,31 +101,25 @@ class StatisticsFold:
 
     def add(self, event: Event) -> None:
         """Count *event*."""
-        count = _COUNTS.get(type(event))
+        count = self._counts.get(type(event))
         if count:
-            count(self, event)
-            self._began = self._began or event.ts
+            count(event)
+            self._began = min(self._began or event.ts, event.ts)
             self._last = max(self._last, event.ts)
 
     def value(self) -> RunStatistics:
         """What was counted so far."""
         return RunStatistics(
             started=self._started,
-            running=len(self._begun),
+            running=sum(session.began is not None for session in self._open.values()),
             outcomes=dict(sorted((+self._outcomes).items())),
             resumed=self._resumed,
             replies=self._replies,
             failures=dict(sorted(self._failures.items())),
             waited_s=round(self._waited_s, 3),
             usage=self._usage,
-            tools={
-                name: ToolCounts(c["count"], c["success"], c["failure"])
-                for name, c in sorted(self._tools.items())
-            },
-            rewards={
-                name: {"count": c["count"], "unscored": c["unscored"], "mean": _mean(c)}
-                for name, c in sorted(self._rewards.items())
-            },
+            tools=self._tools_now(),
+            rewards=self._rewards_now(),
             session_s=round(self._session_s, 3),
             began=self._began,
             last=self._last,
@@ -106,67 +130,126 @@ class StatisticsFold:
         """Tokens and cost so far."""
         return self._usage
 
+    def may_go_on(self, session: str) -> bool:
+        """Whether *session* started, and is in flight or may be resumed."""
+        return session in self._open
+
     def slowest(self, most: int) -> list[tuple[str, str]]:
         """The sessions in flight that began first: their ids and when they began."""
-        return sorted(self._begun.items(), key=lambda item: item[1])[:most]
+        begun = [(name, session.began) for name, session in self._open.items() if session.began]
+        return sorted(begun, key=lambda item: item[1])[:most]
 
     def _start(self, event: SessionStarted) -> None:
         self._started += 1
-        self._begun[event.session] = event.ts
+        self._open[event.session] = _Open(event.ts)
 
     def _reply(self, event: ModelReplied) -> None:
         self._replies += 1
-        if event.usage:
-            self._usage = add_usage(self._usage, event.usage)
-        if event.calls:
-            self._calls[event.session] = {call.id: call.name for call in event.calls}
+        self._spend(event.usage)
         for call in event.calls:
             self._tools.setdefault(call.name, Counter())["count"] += 1
+        self._turn(event.session, event if event.calls else None)
 
     def _fail(self, event: ModelFailed) -> None:
         self._failures[event.failure] += 1
         self._waited_s += event.wait_s or 0.0
-        if event.usage:
-            self._usage = add_usage(self._usage, event.usage)
+        self._spend(event.usage)
+
+    def _spend(self, usage: Usage | None) -> None:
+        if usage:
+            self._usage = add_usage(self._usage, usage)
 
     def _return(self, event: ToolReturned) -> None:
-        name = self._calls.get(event.session, {}).pop(event.call_id or "", None)
-        if name is None:
-            return
-        if event.status == "ok":
-            self._tools[name]["success"] += 1
-        elif event.status in _FAILURES:
-            self._tools[name]["failure"] += 1
+        session = self._open.get(event.session)
+        if session and session.reply:
+            session.results.append(event)
+
+    def _speak(self, event: UserSpoke) -> None:
+        self._turn(event.session, None)
+
+    def _turn(self, name: str, reply: ModelReplied | None) -> None:
+        """Count how the calls of the turn before went: from here on no result can be theirs."""
+        session = self._open.get(name)
+        if session:
+            _judge(_step(session), self._tools)
+            session.reply, session.results = reply, []
 
     def _score(self, event: Scored) -> None:
-        for name, value in event.rewards.items():
-            counts: Counter[Any] = self._rewards.setdefault(name, Counter())
-            counts["unscored" if value is None else "count"] += 1
-            counts["sum"] += value or 0.0
+        session = self._open.get(event.session)
+        if session:
+            session.rewards = {**session.rewards, **event.rewards}
+        else:
+            _add(event.rewards, self._rewards)
 
     def _resume(self, event: SessionResumed) -> None:
         self._resumed += 1
-        self._begun[event.session] = event.ts
-        self._outcomes[event.previous] -= event.previous in self._outcomes
+        session = self._open.setdefault(event.session, _Open(None))
+        if session.began is None and self._outcomes[event.previous]:
+            self._outcomes[event.previous] -= 1
+        session.began = event.ts
 
     def _end(self, event: SessionEnded) -> None:
         self._outcomes[event.outcome] += 1
-        self._calls.pop(event.session, None)
-        began = self._begun.pop(event.session, None)
+        session = self._open.get(event.session)
+        if session is None:
+            return
+        began, session.began = session.began, None
         if began:
             self._session_s += max(0.0, seconds(event.ts) - seconds(began))
+        if event.outcome in _FINAL or not _may_change(session):
+            self._turn(event.session, None)
+            _add(session.rewards, self._rewards)
+            del self._open[event.session]
+
+    def _tools_now(self) -> dict[str, ToolCounts]:
+        counts = {name: counter.copy() for name, counter in self._tools.items()}
+        for session in self._open.values():
+            _judge(_step(session), counts)
+        return {
+            name: ToolCounts(counter["count"], counter["success"], counter["failure"])
+            for name, counter in sorted(counts.items())
+        }
+
+    def _rewards_now(self) -> dict[str, dict[str, float | None]]:
+        sums = dict(self._rewards)
+        for session in self._open.values():
+            _add(session.rewards, sums)
+        return {name: _shown(sums[name]) for name in sorted(sums)}
 
 
-def _mean(counts: Counter[Any]) -> float:
-    return counts["sum"] / counts["count"] if counts["count"] else 0.0
+class _Rewards(msgspec.Struct, frozen=True):
+    count: int = 0
+    unscored: int = 0
+    total: float = 0.0
 
 
-_COUNTS: dict[type, Callable[[StatisticsFold, Any], None]] = {
-    SessionStarted: StatisticsFold._start,  # noqa: SLF001  # its own table of what counts how
-    ModelReplied: StatisticsFold._reply,  # noqa: SLF001
-    ModelFailed: StatisticsFold._fail,  # noqa: SLF001
-    ToolReturned: StatisticsFold._return,  # noqa: SLF001
-    Scored: StatisticsFold._score,  # noqa: SLF001
-    SessionResumed: StatisticsFold._resume,  # noqa: SLF001
-    SessionEnded: StatisticsFold._end,  # noqa: SLF001
-}
+def _add(rewards: dict[str, float | None], sums: dict[str, _Rewards]) -> None:
+    for name, value in rewards.items():
+        now = sums.get(name, _Rewards())
+        if value is None:
+            sums[name] = msgspec.structs.replace(now, unscored=now.unscored + 1)
+        else:
+            sums[name] = _Rewards(now.count + 1, now.unscored, now.total + value)
+
+
+def _shown(rewards: _Rewards) -> dict[str, float | None]:
+    mean = rewards.total / rewards.count if rewards.count else None
+    return {"count": rewards.count, "unscored": rewards.unscored, "mean": mean}
+
+
+def _step(session: _Open) -> Step | None:
+    return Step(session.reply, results=tuple(session.results)) if session.reply else None
+
+
+def _judge(step: Step | None, counts: dict[str, Counter[str]]) -> None:
+    """Count the calls of *step* whose executor said how they went."""
+    for call, result in pair(step).pairs if step else ():
+        verdict = judge(result) if result and result.status else None
+        if verdict:
+            counts[call.name][verdict] += 1
+
+
+def _may_change(session: _Open) -> bool:
+    """Whether a resumed session could change what is counted of it."""
+    step = _step(session)
+    return bool(session.rewards or (step and unanswered(step)))
