@@ -184,9 +184,9 @@ async def test_a_tool_made_by_hand_may_return_nonsense(context):
     assert (await give(made, context)).status == "error"
 
 
-def hurried(context: Context) -> Context:
+def hurried(context: Context, timeout_s: float = 0.05) -> Context:
     """Give the same place with a limit that is soon over."""
-    return msgspec.structs.replace(context, bounds=Bounds(timeout_s=0.05))
+    return msgspec.structs.replace(context, bounds=Bounds(timeout_s=timeout_s))
 
 
 async def test_an_async_tool_is_stopped_at_its_limit(context):
@@ -218,11 +218,11 @@ async def test_a_tool_that_ends_well_when_it_is_stopped_keeps_its_result(context
     """What it had so far is worth more than a bare timeout."""
 
     async def careful() -> Output:
-        with anyio.move_on_after(0.05):
+        with anyio.move_on_after(0.55):
             await anyio.sleep_forever()
         return Output("half of it", status="timeout")
 
-    assert await give(careful, hurried(context)) == Output("half of it", status="timeout")
+    assert await give(careful, hurried(context, 0.5)) == Output("half of it", status="timeout")
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
