@@ -61,7 +61,7 @@ def unframe(line: bytes) -> Event:
     document = body + b"}"
     try:
         return _decoder.decode(document)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         return _unusual(body, document, error)
 
 
