@@ -106,8 +106,8 @@ async def stream(request: web.Request, asked: Request, reply: wire.Reply) -> web
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
     )
-    await response.prepare(request)
     try:
+        await response.prepare(request)
         for chunk in wire.chunks(reply, include_usage=asked.include_usage):
             await response.write(chunk)
         await response.write_eof()
