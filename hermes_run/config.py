@@ -124,6 +124,10 @@ def check(settings: Settings) -> None:
         raise UsageError(NO_MODEL)
     if settings.model == SIMULATED and settings.base_url:
         raise UsageError("--model simulated brings its own endpoint: leave --base-url out")
+    if settings.base_url and not settings.base_url.startswith(("http://", "https://")):
+        raise UsageError(
+            f"--base-url must begin with http:// or https://, not {settings.base_url!r}"
+        )
     if settings.name and Path(settings.name).name != settings.name:
         raise UsageError(
             f"--name is one folder name, not {settings.name!r}: use --out for the rest"
