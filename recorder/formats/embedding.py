@@ -123,7 +123,7 @@ def decode_at(text: str, at: int) -> tuple[Json, int]:
 def is_shallow(value: Json) -> bool:
     """Say whether *value* is nested at most :data:`DEPTH` deep."""
     level: list[Json] = [value]
-    for _ in range(DEPTH + 1):
+    for _ in range(DEPTH):
         level = [inner for outer in level for inner in _inside(outer)]
         if not level:
             return True
