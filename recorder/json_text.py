@@ -26,7 +26,7 @@ def _as_base(value: Json) -> Json:
         return int.__int__(value)
     if isinstance(value, Mapping):
         return dict(cast("Mapping[Json, Json]", value))
-    raise NotImplementedError
+    raise TypeError(f"a {type(value).__name__} has no JSON form")
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_as_base)
