@@ -180,7 +180,7 @@ async def test_a_tree_deeper_than_any_path_is_removed(folder):
     """Its depth costs neither stack nor descriptors."""
     await prepare(folder, None)
     here = os.open(folder, os.O_RDONLY)
-    for _ in range(1500):
+    for _ in range(1100):
         os.mkdir("deeper", dir_fd=here)
         below = os.open("deeper", os.O_RDONLY, dir_fd=here)
         os.close(here)
