@@ -143,8 +143,8 @@ async def _workspace(job: Job, plan: Plan) -> AsyncGenerator[Sandbox]:
         SandboxError: the row's ``setup`` command failed.
     """
     folder = plan.record.directory / WORKSPACES / _folder_name(job.session_id)
-    await prepare(folder, job.prompt.workspace)
     try:
+        await prepare(folder, job.prompt.workspace)
         async with open_plain(folder) as sandbox:
             if job.prompt.setup:
                 await _set_up(job.prompt.setup, sandbox, plan.settings)

@@ -8,7 +8,7 @@ import msgspec
 
 from hermes_run.limits import Limits, exceeded
 from recorder.events import ModelFailed
-from recorder.messages import Outcome, ToolCall
+from recorder.messages import Outcome, ToolCall, text_of
 from recorder.session import Session, Step, unanswered
 
 
@@ -32,16 +32,22 @@ class Stop(msgspec.Struct, frozen=True):
 
 Next: TypeAlias = Ask | Call | Stop
 
+SANDBOX_BROKE = "sandbox_broke"
+"""Flag of a result whose call failed because the environment did."""
+
 _LASTING: dict[str, Outcome] = {"filtered": "refused", "context_overflow": "limit"}
 
 
 def decide(session: Session, limits: Limits) -> Next:
     """Give the next step of *session*.
 
-    Calls without a result come first; then what ends a session: an answer that asks for nothing
-    more, a request that was given up, a bound that is reached. Else the model is asked.
+    A broken environment ends a session at once. Else calls without a result come first; then what
+    ends a session: an answer that asks for nothing more, a request that was given up, a bound that
+    is reached. Else the model is asked.
     """
     last = session.turns[-1] if session.turns else None
+    if isinstance(last, Step) and (broken := _broken(last, session.resumed_at)):
+        return Stop("tool_error", "sandbox", broken)
     if isinstance(last, Step) and (missing := unanswered(last)):
         return Call(missing)
     if isinstance(last, Step) and not last.reply.calls and last.reply.origin == "model":
@@ -51,6 +57,14 @@ def decide(session: Session, limits: Limits) -> Next:
     if reason := exceeded(session, limits):
         return Stop("limit", reason)
     return Ask()
+
+
+def _broken(step: Step, resumed_at: int) -> str | None:
+    """What broke the sandbox in this attempt, if anything did."""
+    for result in step.results:
+        if SANDBOX_BROKE in result.flags and result.seq > resumed_at:
+            return text_of(result.output) or SANDBOX_BROKE
+    return None
 
 
 def _after_failure(failure: ModelFailed) -> Stop:

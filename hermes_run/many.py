@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,18 +51,21 @@ async def run_many(
     """
     settings = _settings(model, options)
     toolbox = load_toolbox(settings.toolsets, tools)
-    async with _source(model, settings) as source:
-        run = open_run(Path(record), _rows(prompts, settings), settings, source, toolbox)
-        async with run as opened:
-            send, receive = anyio.create_memory_object_stream[Session]()
-            async with anyio.create_task_group() as engine, receive:
-                engine.start_soon(_finish, opened, send)
-                async for session in receive:
-                    try:
-                        yield session
-                    except GeneratorExit:  # the loop was left: record what is in flight, then go
-                        engine.cancel_scope.cancel()
-                        return
+    async with AsyncExitStack() as stack:
+        source = await stack.enter_async_context(_source(model, settings))
+        rows = _rows(prompts, settings)
+        run = await stack.enter_async_context(
+            open_run(Path(record), rows, settings, source, toolbox)
+        )
+        send, receive = anyio.create_memory_object_stream[Session]()
+        async with anyio.create_task_group() as engine, receive:
+            engine.start_soon(_finish, run, send)
+            async for session in receive:
+                try:
+                    yield session
+                except GeneratorExit:  # the loop was left: record what is in flight, then go
+                    engine.cancel_scope.cancel()
+                    return
 
 
 async def _finish(run: Run, finished: ObjectSendStream[Session]) -> None:

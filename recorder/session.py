@@ -51,7 +51,11 @@ Turn: TypeAlias = Message | Step
 
 
 class Session(msgspec.Struct, frozen=True):
-    """What is known of one session; ``seq`` is the number its next event must carry."""
+    """What is known of one session.
+
+    ``seq`` is the number its next event must carry, ``resumed_at`` that of the event that began
+    its current attempt.
+    """
 
     id: str = ""
     seq: int = 0
@@ -65,6 +69,7 @@ class Session(msgspec.Struct, frozen=True):
     usage: Usage = Usage()
     rewards: dict[str, float | None] = {}
     attempt: int = 1
+    resumed_at: int = 0
     ended: SessionEnded | None = None
     began: str = ""
     last: str = ""
@@ -246,7 +251,9 @@ def _score(session: Session, event: Scored) -> Session:
 
 
 def _resume(session: Session, event: SessionResumed) -> Session:
-    return msgspec.structs.replace(session, attempt=event.attempt, ended=None, failing=0)
+    return msgspec.structs.replace(
+        session, attempt=event.attempt, resumed_at=event.seq, ended=None, failing=0
+    )
 
 
 def _end(session: Session, event: SessionEnded) -> Session:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import cast
 
 import anyio
 import msgspec
 
-from hermes_run.errors import SandboxError
+from hermes_run.decide import SANDBOX_BROKE
+from hermes_run.errors import SandboxError, leaves
 from hermes_run.sandboxes.clip import cut
 from hermes_run.tools.arguments import Refused, check, closest
 from hermes_run.tools.tool import Context, Output, Tool
 from hermes_run.tools.toolbox import Toolbox
+from recorder.json_text import encode
 from recorder.messages import Json, Status, ToolCall
 
 GRACE_S = 5.0
@@ -70,36 +71,23 @@ async def _run(tool: Tool, arguments: dict[str, Json], context: Context) -> Outp
 def _is_ours(error: BaseException) -> bool:
     """Tell whether this ends the caller and not only the tool."""
     ours = (anyio.get_cancelled_exc_class(), KeyboardInterrupt, GeneratorExit)
-    return any(isinstance(each, ours) for each in _leaves(error))
-
-
-def _leaves(error: BaseException) -> list[BaseException]:
-    """Give the exceptions in a group, and in the groups in it."""
-    if not isinstance(error, BaseExceptionGroup):
-        return [error]
-    group = cast("BaseExceptionGroup[BaseException]", error)
-    return [leaf for each in group.exceptions for leaf in _leaves(each)]
+    return any(isinstance(each, ours) for each in leaves(error))
 
 
 def _failed(error: BaseException) -> Output:
-    first = _leaves(error)[0]
+    first = leaves(error)[0]
     try:
         said = str(first)
     except Exception:  # noqa: BLE001 - foreign code once more: the failure is known by its type
         said = ""
     text = f"{type(first).__name__}: {said}" if said else type(first).__name__
-    flags = ("sandbox_broke",) if isinstance(first, SandboxError) else ()
+    flags = (SANDBOX_BROKE,) if isinstance(first, SandboxError) else ()
     return failure(text, flags=flags)
 
 
 def _text(content: Json) -> str:
     """Write what a tool returned as text: strings as they are, everything else as JSON."""
-    if isinstance(content, str):
-        return content
-    try:
-        return msgspec.json.encode(content).decode()
-    except UnicodeEncodeError:
-        return json.dumps(msgspec.to_builtins(content))
+    return content if isinstance(content, str) else encode(content).decode()
 
 
 def _fit(output: Output, limit: int, flags: tuple[str, ...]) -> Output:

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from hermes_run.config import Settings
-from hermes_run.errors import UsageError
+from hermes_run.errors import SandboxError, UsageError
 from hermes_run.models.failure import Failure
 from hermes_run.models.protocol import Reply, Request
 from hermes_run.models.scripted import Scripted
@@ -359,3 +359,21 @@ def test_a_run_directory_gets_a_free_name(tmp_path: Path):
     first.mkdir()
     assert name_run(settings, "prompts") != first
     assert name_run(Settings(out=tmp_path, name="mine"), "prompts") == tmp_path / "mine"
+
+
+async def test_a_sandbox_that_breaks_ends_its_session_at_once(
+    start_run: OpenRun, asks_for: AsksFor, tmp_path: Path
+):
+    """Neither the model nor the tool is to blame, so the model is not asked again."""
+
+    @tool(effect="workspace")
+    async def build() -> str:
+        """Find the machine broken."""
+        raise SandboxError("the machine is on fire")
+
+    model = Scripted([asks_for(("build", "{}")), "never"])
+    report, _ = await finished(start_run([{"prompt": "x"}], model, [build]))
+    assert report.statistics.outcomes == {"tool_error": 1}
+    assert len(model.requests) == 1
+    (written,) = rows_of(tmp_path / "run", "failed_trajectories.jsonl")
+    assert "on fire" in written["error"]
