@@ -82,8 +82,10 @@ class _Beginning(httpx2.AsyncByteStream):
         await self._body.aclose()
 
 
-async def _cut_refusal(response: httpx2.Response) -> None:
+async def _tame_refusal(response: httpx2.Response) -> None:
+    """Make a refusal one that the SDK can read, whatever its length and its charset."""
     if not response.is_success:
+        response.encoding = "utf-8"
         response.stream = _Beginning(cast("httpx2.AsyncByteStream", response.stream))
 
 
@@ -101,7 +103,7 @@ async def open_chat(endpoint: Endpoint) -> AsyncGenerator[ChatModel]:
             max_keepalive_connections=endpoint.connections,
             keepalive_expiry=endpoint.keepalive_s,
         ),
-        event_hooks={"response": [_cut_refusal]},
+        event_hooks={"response": [_tame_refusal]},
     )
     async with http:
         try:

@@ -1,0 +1,345 @@
+"""Whatever an endpoint does, an attempt ends in a reply or in the failure that it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import aiohttp
+import anyio
+import pytest
+
+from hermes_run.errors import EndpointError
+from hermes_run.models.chat import ChatModel, Endpoint, open_chat
+from hermes_run.models.failure import Failure
+from hermes_run.models.protocol import Reply, Request
+from recorder.events import seconds
+from recorder.messages import ToolCall, Usage
+
+USER = b'{"role":"user","content":"Hi"}'
+Ask: TypeAlias = Callable[..., Awaitable[Reply | Failure]]
+
+
+def connector(model: ChatModel) -> aiohttp.BaseConnector:
+    """Give the pool of connections under *model*."""
+    session: Any = model._client._client._transport.client  # type: ignore[attr-defined]
+    return session.connector
+
+
+@asynccontextmanager
+async def chat(url: str, **settings: Any) -> AsyncIterator[ChatModel]:
+    """Connect to *url*; no task and no connection is left, neither in use nor open."""
+    before = asyncio.all_tasks()
+    async with open_chat(Endpoint(url, "key", **settings)) as model:
+        yield model
+        pool = connector(model)
+        assert not pool._acquired
+    assert pool.closed
+    assert not pool._conns
+    assert asyncio.all_tasks() == before
+
+
+@pytest.fixture
+def ask(endpoint) -> Ask:
+    """Ask for one reply; gives it, or the failure of the attempt."""
+
+    async def ask(model: str, url: str = "", **settings: Any) -> Reply | Failure:
+        async with chat(url or endpoint.url, **settings) as connected:
+            try:
+                return await connected.reply(Request(model, (USER,)))
+            except EndpointError as error:
+                return error.failure
+
+    return ask
+
+
+def look(call_id: str, name: str = "look", arguments: str = "{}") -> ToolCall:
+    """Make a call."""
+    return ToolCall(call_id, name, arguments)
+
+
+HELLO = {"text": "Hello", "finish_reason": "stop"}
+THOUGHT = {**HELLO, "reasoning": "Hm"}
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("good", {**HELLO, "model": "real-name", "response_id": "chatcmpl-1", "flags": ()}),
+        ("good-whole", HELLO),
+        (
+            "calls-in-pieces",
+            {"calls": (look("a", "look", '{"at": 1}'), look("b", "find", '{"for": 2}'))},
+        ),
+        ("whole-call", {"calls": (look("a", "look", '{"at": 1}'),), "text": None}),
+        ("no-ids", {"calls": (look("call_0"), look("call_1", "find"))}),
+        ("repeated-ids", {"calls": (look("a"), look("call_0", "find"))}),
+        ("one-index", {"calls": (look("a"), look("b", "find"))}),
+        ("reasoning-content", THOUGHT),
+        ("reasoning", THOUGHT),
+        ("reasoning-details", THOUGHT),
+        ("reasoning-parts", THOUGHT),
+        ("no-usage", {**HELLO, "usage": None}),
+        ("no-done", HELLO),
+        ("refusal", {"text": None, "refusal": "I can't."}),
+        ("filtered", {"text": "Hel", "finish_reason": "content_filter"}),
+        ("too-long", {"text": "Hello", "finish_reason": "length"}),
+        ("thought-too-long", {"text": None, "reasoning": "Hm", "finish_reason": "length"}),
+        ("surrogates", {"text": "😀 and \ud800"}),
+        ("huge-chunk", {"text": "x" * 3_000_000}),
+        ("cut-in-characters", {"text": "é😀"}),
+        ("cut-in-line-ends", HELLO),
+        ("carriage-returns", HELLO),
+        ("gzip", HELLO),
+        ("blank-lines-first", HELLO),
+        ("never-closes", HELLO),
+        ("talks-on", HELLO),
+        ("cut-after-finish", HELLO),
+    ],
+)
+@pytest.mark.parametrize("stream", [True, False])
+async def test_every_dialect_of_a_good_answer_is_a_reply(ask, model, expected, stream):
+    """Whether a stream was asked for or not, servers send either."""
+    reply = await ask(model, stream=stream)
+    assert isinstance(reply, Reply), reply
+    assert {name: getattr(reply, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "said"),
+    [
+        ("error-in-body", "rate_limit", "Slow down"),
+        ("error-in-stream", "server", "oh"),
+        ("error-in-choice", "server", "oh"),
+        ("old-error", "bad_request", "oh"),
+        ("html", "bad_reply", "<!DOCTYPE html>"),
+        ("words", "bad_reply", "empty"),
+        ("empty-body", "bad_reply", "empty"),
+        ("null-choices", "bad_reply", "no choice"),
+        ("empty-choices", "bad_reply", "no choice"),
+        ("only-done", "bad_reply", "no choice"),
+        ("bad-json", "bad_reply", "not JSON"),
+        ("not-utf-8", "bad_reply", "not JSON"),
+        ("nested", "bad_reply", "not JSON"),
+        ("bad-gzip", "bad_reply", "incorrect header"),
+        ("ends-early", "stream_cut", "without a finish reason"),
+        ("ends-in-an-event", "stream_cut", "without a finish reason"),
+        ("cut", "stream_cut", "payload"),
+        ("cut-at-once", "connection", "payload"),
+        ("reset", "stream_cut", "reset"),
+        ("reset-at-once", "connection", "reset"),
+        ("closed-at-once", "connection", "disconnected"),
+        ("empty-reply", "empty_reply", "no answer"),
+        ("blank-reply", "empty_reply", "no answer"),
+        ("only-thinks", "empty_reply", "no answer"),
+        ("endless-refusal", "server", "HTTP 500: nooo"),
+        ("status-302", "server", "HTTP 302"),
+        ("status-400", "bad_request", "max_tokens is too large"),
+        ("overflow-by-code", "context_overflow", "too much"),
+        ("overflow-by-words", "context_overflow", "4096 tokens"),
+        ("filtered-by-code", "filtered", "The prompt"),
+        ("no-such-model", "not_found", "not a valid model"),
+        ("status-401", "key", "HTTP 401: Incorrect API key provided"),
+        ("status-403", "key", "HTTP 403"),
+        ("status-404", "not_found", "does not exist"),
+        ("status-408", "timeout", "HTTP 408"),
+        ("status-409", "server", "HTTP 409"),
+        ("status-413", "context_overflow", "HTTP 413"),
+        ("status-429", "rate_limit", "HTTP 429"),
+        ("quota", "quota", "current quota"),
+        ("status-500", "server", "Internal Server Error"),
+        ("status-502", "server", "nginx"),
+        ("status-529", "server", "overloaded"),
+        ("odd-charset", "server", "HTTP 500: no"),
+    ],
+)
+@pytest.mark.parametrize("stream", [True, False])
+async def test_every_fault_of_an_endpoint_is_a_failure_of_its_kind(ask, model, kind, said, stream):
+    """The failure says what came, so that the record does."""
+    failure = await ask(model, stream=stream)
+    assert isinstance(failure, Failure), failure
+    assert (failure.kind, said in failure.error) == (kind, True), failure
+    assert len(failure.error) <= 600
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/no-http", "bad_reply"),
+        ("/bad-length", "bad_reply"),
+        ("/bad-chunk", "bad_reply"),
+        ("/long-header", "bad_reply"),
+        ("/short-body", "stream_cut"),
+    ],
+)
+async def test_a_server_that_does_not_speak_http_is_a_failure(endpoint, ask, path, kind):
+    """What no client can read is the endpoint's fault, whoever notices it."""
+    failure = await ask("any", endpoint.raw_url + path)
+    assert isinstance(failure, Failure), failure
+    assert failure.kind == kind
+
+
+async def test_a_body_that_only_the_end_of_the_connection_ends_is_a_reply(endpoint, ask):
+    """Old servers and proxies answer so."""
+    reply = await ask("any", endpoint.raw_url + "/until-close")
+    assert isinstance(reply, Reply)
+    assert reply.text == "Hello"
+
+
+async def test_a_port_where_nobody_listens_is_a_failed_connection(endpoint, ask):
+    """The failure names the address."""
+    failure = await ask("any", endpoint.closed_url)
+    assert isinstance(failure, Failure)
+    assert failure.kind == "connection"
+    assert "127.0.0.1" in failure.error
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "said"),
+    [
+        ("silent", {"first_token_s": 0.2}, "wrote nothing within 0.2 s"),
+        ("silent-after-headers", {"first_token_s": 0.2}, "wrote nothing within 0.2 s"),
+        ("keep-alive-only", {"first_token_s": 0.2}, "wrote nothing within 0.2 s"),
+        ("silent-inside", {"silence_s": 0.2}, "nothing more within 0.2 s"),
+        ("keep-alive-inside", {"silence_s": 0.2}, "nothing more within 0.2 s"),
+        ("endless", {"first_token_s": 1.0, "attempt_s": 1.2}, "no complete answer within 1.2 s"),
+        ("silent", {"attempt_s": 0.2}, "no complete answer within 0.2 s"),
+        ("silent", {"stream": False, "attempt_s": 0.2}, "no complete answer within 0.2 s"),
+        ("endless", {"stream": False, "attempt_s": 0.2}, "no complete answer within 0.2 s"),
+    ],
+)
+async def test_each_patience_has_its_end(ask, model, settings, said):
+    """Comments don't count as an answer, content does, and nothing lasts for ever."""
+    failure = await ask(model, **settings)
+    assert isinstance(failure, Failure), failure
+    assert (failure.kind, said in failure.error) == ("timeout", True), failure
+
+
+async def test_silence_after_the_finish_reason_is_no_failure(ask):
+    """The reply is complete; only the usage is missing."""
+    reply = await ask("silent-after-finish", silence_s=0.2)
+    assert isinstance(reply, Reply)
+    assert (reply.text, reply.usage) == ("Hello", None)
+
+
+@pytest.mark.parametrize("model", ["huge-chunk", "endless", "nested"])
+@pytest.mark.parametrize("stream", [True, False])
+async def test_an_answer_is_taken_only_up_to_its_bound(ask, model, stream):
+    """One long line, many short ones or a document."""
+    failure = await ask(model, stream=stream, reply_bytes=2_000)
+    assert isinstance(failure, Failure)
+    assert failure.kind == "bad_reply"
+    assert "larger than 2,000 bytes" in failure.error
+
+
+@pytest.mark.parametrize(
+    ("model", "least", "most"),
+    [
+        ("after-seconds", 7.0, 7.0),
+        ("after-milliseconds", 1.5, 1.5),
+        ("after-a-past-date", 0.0, 0.0),
+        ("status-503", 3.0, 3.0),
+    ],
+)
+async def test_the_pause_that_an_endpoint_asks_for_is_in_the_failure(ask, model, least, most):
+    """In seconds, in milliseconds, or until a moment."""
+    failure = await ask(model)
+    assert isinstance(failure, Failure)
+    assert least <= (failure.retry_after_s or 0.0) <= most
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["status-429", "after-ages", "after-a-date", "after-less-than-nothing", "after-nonsense"],
+)
+async def test_a_pause_that_makes_no_sense_is_none(ask, model):
+    """Then it is up to us how long to wait."""
+    failure = await ask(model)
+    assert isinstance(failure, Failure)
+    assert (failure.kind, failure.retry_after_s) == ("rate_limit", None)
+
+
+async def test_usage_and_the_name_of_the_request_are_kept_with_a_failure(ask):
+    """What a lost reply cost is counted, and its operator can look it up."""
+    failure = await ask("only-thinks")
+    assert isinstance(failure, Failure)
+    assert failure.usage == Usage(input=20, output=7, cached=16, reasoning=3)
+    assert failure.request_id == "req-1"
+    refused = await ask("status-503")
+    assert isinstance(refused, Failure)
+    assert (refused.request_id, refused.status) == ("req-1", 503)
+
+
+async def test_a_reply_has_usage_and_times(ask):
+    """The first token comes between the start and the end."""
+    reply = await ask("good")
+    assert isinstance(reply, Reply)
+    assert reply.usage == Usage(input=20, output=7, cached=16, reasoning=3)
+    times = reply.times
+    assert times is not None
+    assert times.first_token is not None
+    assert seconds(times.started) <= seconds(times.first_token) <= seconds(times.finished)
+
+
+async def test_a_request_goes_out_as_it_was_encoded(endpoint):
+    """Messages, tools and sampling are where the API wants them, and the key is in its header."""
+    request = Request("good", (USER,), b'[{"type":"function"}]', {"temperature": 0.5})
+    async with chat(endpoint.url) as model:
+        await model.reply(request)
+    assert endpoint.bodies[-1] == {
+        "model": "good",
+        "messages": [{"role": "user", "content": "Hi"}],
+        "tools": [{"type": "function"}],
+        "temperature": 0.5,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    assert endpoint.headers[-1]["Authorization"] == "Bearer key"
+    assert endpoint.headers[-1]["Content-Type"] == "application/json"
+
+
+async def test_a_connection_is_used_again_after_a_good_answer(endpoint):
+    """Also after one whose error was read to its end."""
+    async with chat(endpoint.url) as model:
+        used = set()
+        for name in ("good", "status-429", "good-whole", "good"):
+            try:
+                await model.reply(Request(name, (USER,)))
+            except EndpointError:
+                assert name == "status-429"
+            (idle,) = connector(model)._conns.values()
+            used |= {protocol for protocol, _ in idle}
+    assert len(used) == 1
+
+
+async def test_a_connection_that_was_left_in_the_middle_is_not_used_again(endpoint):
+    """Its rest would be read as the beginning of the next answer."""
+    async with chat(endpoint.url) as model:
+        await model.reply(Request("never-closes", (USER,)))
+        assert not any(connector(model)._conns.values())
+        reply = await model.reply(Request("good", (USER,)))
+    assert reply.text == "Hello"
+
+
+async def test_many_requests_are_in_flight_at_once(endpoint):
+    """As many as there may be connections."""
+    replies: list[Reply] = []
+
+    async def one(model: ChatModel) -> None:
+        replies.append(await model.reply(Request("good", (USER,))))
+
+    async with chat(endpoint.url, connections=32) as model, anyio.create_task_group() as tasks:
+        for _ in range(32):
+            tasks.start_soon(one, model)
+    assert [reply.text for reply in replies] == ["Hello"] * 32
+
+
+@pytest.mark.parametrize("model", ["silent", "keep-alive-inside", "endless"])
+async def test_cancellation_comes_through_and_leaves_nothing_behind(endpoint, model):
+    """Whoever cancels a session does not get a failure instead."""
+    async with chat(endpoint.url) as connected:
+        with anyio.move_on_after(0.2) as scope:
+            await connected.reply(Request(model, (USER,)))
+        assert scope.cancelled_caught
