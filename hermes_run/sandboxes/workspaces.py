@@ -48,7 +48,7 @@ async def remove(folder: Path) -> None:
     Raises:
         SandboxError: something in it can't be removed.
     """
-    await to_thread.run_sync(_remove, folder)
+    await to_thread.run_sync(remove_tree, folder)
 
 
 def _prepare(folder: Path, source: Path | str | Mapping[str, str] | None) -> None:
@@ -62,7 +62,7 @@ def _prepare(folder: Path, source: Path | str | Mapping[str, str] | None) -> Non
     try:
         _fill(folder, source)
     except UsageError:
-        _remove(folder)
+        remove_tree(folder)
         raise
 
 
@@ -112,7 +112,7 @@ def _special(folder: str, names: list[str]) -> list[str]:
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
-    with _opened(os.open(folder, _FOLDER)) as descriptor:
+    with opened(os.open(folder, _FOLDER)) as descriptor:
         root = Root(os.path.realpath(folder), descriptor)
         for path, text in files.items():
             _write_one(root, path, text)
@@ -127,14 +127,19 @@ def _write_one(root: Root, path: str, text: str) -> None:
         raise UsageError(f"the workspace file {path!r} can't be made: {error.strerror}") from error
 
 
-def _remove(folder: Path) -> None:
+def remove_tree(folder: Path) -> None:
+    """Do what :func:`remove` does, and block meanwhile.
+
+    Raises:
+        SandboxError: something in it can't be removed.
+    """
     try:
-        with _opened(os.open(folder.parent, _FOLDER & ~os.O_NOFOLLOW)) as parent:
+        with opened(os.open(folder.parent, _FOLDER & ~os.O_NOFOLLOW)) as parent:
             _remove_entry(parent, folder.name)
     except FileNotFoundError:
         return
     except OSError as error:
-        raise SandboxError(f"the workspace {folder} can't be removed: {error.strerror}") from error
+        raise SandboxError(f"the folder {folder} can't be removed: {error.strerror}") from error
 
 
 def _remove_entry(parent: int, name: str) -> None:
@@ -142,7 +147,7 @@ def _remove_entry(parent: int, name: str) -> None:
     if not stat.S_ISDIR(mode):
         os.unlink(name, dir_fd=parent)
         return
-    with _opened(_open_folder(parent, name)) as top:
+    with opened(_open_folder(parent, name)) as top:
         _empty(top)
     os.rmdir(name, dir_fd=parent)
 
@@ -171,7 +176,7 @@ def _dissolve_all(top: int, names: Iterator[str]) -> bool:
 
 def _dissolve(top: int, name: str, names: Iterator[str]) -> None:
     """Remove one folder, moving the folders in it into *top*."""
-    with _opened(_open_folder(top, name)) as folder, os.scandir(folder) as entries:
+    with opened(_open_folder(top, name)) as folder, os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 # Its owner's rights come back first: a folder that can't be written can't move.
@@ -194,7 +199,8 @@ def _open_folder(parent: int, name: str) -> int:
 
 
 @contextlib.contextmanager
-def _opened(descriptor: int) -> Generator[int]:
+def opened(descriptor: int) -> Generator[int]:
+    """Close *descriptor* at the end."""
     try:
         yield descriptor
     finally:

@@ -46,7 +46,7 @@ def unprivileged() -> Iterator[Path]:
         if was_root:
             os.seteuid(0)
         folder.chmod(0o700)
-        workspaces._remove(folder)
+        workspaces.remove_tree(folder)
 
 
 def content(folder: Path) -> dict[str, str]:
