@@ -27,11 +27,14 @@ NAMES = tuple(_MODULES)
 
 
 class Format(msgspec.Struct, frozen=True):
-    """A way to write sessions down; ``parse`` is None where rows can't be read back."""
+    """A way to write sessions down, and to read them back where that loses nothing.
+
+    Both functions raise FormatError and nothing else, whatever they are given.
+    """
 
     name: str
     render: Callable[[Session], dict[str, Json]]
-    parse: Callable[[dict[str, Json]], Session] | None = None
+    parse: Callable[[dict[str, Json]], Session]
 
 
 def load(name: str) -> Format:
@@ -45,4 +48,4 @@ def load(name: str) -> Format:
         meant = f" Did you mean {close[0]!r}?" if close else ""
         raise FormatError(f"There is no format {name!r}.{meant} Formats: {', '.join(NAMES)}")
     module = importlib.import_module(_MODULES[name])
-    return Format(name, module.render, getattr(module, "parse", None))
+    return Format(name, module.render, module.parse)

@@ -25,7 +25,7 @@ from recorder.events import (
     UserSpoke,
     timestamp,
 )
-from recorder.framing import check, frame, unframe
+from recorder.framing import check, checksum, frame, unframe
 from recorder.messages import Message, Times, ToolCall, Usage
 
 LONE = st.sampled_from(["\ud800", "a\udfffb", "\udc00\ud800"])
@@ -117,6 +117,7 @@ def test_a_line_is_one_line_of_plain_json(event):
     assert line.index(b"\n") == len(line) - 1
     assert list(json.loads(line.decode()))[-1] == "crc"
     assert next(iter(json.loads(line))) == "event"
+    assert json.loads(line)["crc"].encode() == checksum(line[:-1])
 
 
 @given(EVENTS, st.data())

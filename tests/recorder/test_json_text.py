@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
@@ -67,3 +68,27 @@ def test_what_is_no_json_is_no_value(content):
     """Reading fails with one kind of error only."""
     with pytest.raises(ValueError, match=r".*"):
         decode(content)
+
+
+class Word(str):
+    """A string of somebody's own class, as NumPy has them."""
+
+    __slots__ = ()
+
+
+class Whole(int):
+    """An integer of somebody's own class."""
+
+    __slots__ = ()
+
+
+class Part(float):
+    """A number of somebody's own class."""
+
+    __slots__ = ()
+
+
+def test_values_of_other_classes_are_written_as_what_they_are():
+    """Strings, numbers and mappings need not be Python's own."""
+    value = [Word("a"), Whole(3), Part(0.5), MappingProxyType({"k": Word("v")})]
+    assert decode(encode(value)) == ["a", 3, 0.5, {"k": "v"}]

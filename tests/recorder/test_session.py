@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -29,6 +31,11 @@ from recorder.session import Pairing, Session, Step, apply, fold, pair, unanswer
 CALLS = (ToolCall("a", "f", "{}"), ToolCall("b", "g", "{}"))
 
 
+def folded(*events) -> Any:
+    """Fold a history."""
+    return fold(history(*events))
+
+
 def history(*events, session="s"):
     """Number *events*, given as a kind and its fields, from zero on."""
     return [
@@ -47,7 +54,7 @@ def reply(**fields):
     return ModelReplied, fields
 
 
-def back(call_id, output="ok"):
+def back(call_id, output: Any = "ok"):
     """Let a tool return."""
     return ToolReturned, {"call_id": call_id, "status": "ok", "output": output}
 
@@ -74,7 +81,7 @@ WHOLE = [
 
 def test_a_whole_session_folds_to_what_happened():
     """Turns, failures, usage, rewards and the end are all there."""
-    session = fold(history(*WHOLE))
+    session = folded(*WHOLE)
     assert [type(turn).__name__ for turn in session.turns] == [
         "Message",
         "Message",
@@ -115,10 +122,10 @@ def test_sessions_fold_the_same_however_they_are_interleaved(order):
 def test_results_pair_the_same_in_whatever_order_they_come(order):
     """The order of arrival is kept, the order of the calls is found."""
     calls = tuple(ToolCall(str(n), "f", "{}") for n in range(2, 6))
-    session = fold(history(start(), reply(calls=calls), *(back(str(n), n) for n in order)))
+    session = folded(start(), reply(calls=calls), *(back(str(n), n) for n in order))
     step = session.turns[-1]
     assert [result.output for result in step.results] == order
-    assert [(call.id, result.output) for call, result in pair(step).pairs] == [
+    assert [(call.id, result and result.output) for call, result in pair(step).pairs] == [
         ("2", 2),
         ("3", 3),
         ("4", 4),
@@ -170,7 +177,7 @@ def test_a_reply_that_asked_for_nothing_waits_for_nothing():
 
 def test_a_step_keeps_what_was_started():
     """Starts are kept beside the results, so that a crash between the two can be told."""
-    session = fold(history(*WHOLE[:6]))
+    session = folded(*WHOLE[:6])
     assert [started.call_id for started in session.turns[-1].started] == ["a", "b"]
     assert [call.id for call in unanswered(session.turns[-1])] == ["a"]
 
@@ -184,7 +191,7 @@ def test_a_given_history_opens_the_session_as_if_it_had_happened():
         Message("assistant", "3"),
         Message("tool", "late", call_id="b"),
     )
-    session = fold(history(start(messages=messages)))
+    session = folded(start(messages=messages))
     first, second = session.turns[1:]
     assert (first.reply.text, first.reply.reasoning, first.reply.origin) == ("so", "r", "dataset")
     assert [result.output for result in first.results] == ["3"]
@@ -195,7 +202,7 @@ def test_a_given_history_opens_the_session_as_if_it_had_happened():
 
 def test_a_result_that_nothing_waits_for_is_an_orphan():
     """It is kept apart, and the turns stay as they are."""
-    session = fold(history(start(), back("a")))
+    session = folded(start(), back("a"))
     assert session.turns == ()
     assert [result.output for result in session.orphans] == ["ok"]
 
@@ -203,18 +210,18 @@ def test_a_result_that_nothing_waits_for_is_an_orphan():
 def test_failures_in_a_row_are_counted_until_a_reply():
     """The count starts anew with every reply and every resumption."""
     failed = (ModelFailed, {"attempt": 1, "failure": "timeout"})
-    assert fold(history(start(), failed, failed)).failing == 2
-    assert fold(history(start(), failed, failed, reply(text="Hi"))).failing == 0
+    assert folded(start(), failed, failed).failing == 2
+    assert folded(start(), failed, failed, reply(text="Hi")).failing == 0
     resumed = (SessionResumed, {"attempt": 2, "previous": "interrupted"})
-    assert fold(history(start(), failed, END, resumed)).failing == 0
-    assert fold(history(start(), failed)).usage == Usage()
+    assert folded(start(), failed, END, resumed).failing == 0
+    assert folded(start(), failed).usage == Usage()
 
 
 def test_later_rewards_stand_beside_earlier_ones():
     """A name that is scored again takes its later value."""
     one = (Scored, {"rewards": {"a": 1.0, "b": None}, "source": "x"})
     two = (Scored, {"rewards": {"b": 0.5}, "source": "y"})
-    assert fold(history(start(), one, two)).rewards == {"a": 1.0, "b": 0.5}
+    assert folded(start(), one, two).rewards == {"a": 1.0, "b": 0.5}
 
 
 def test_facts_about_a_segment_take_no_place_in_a_session():
@@ -249,7 +256,7 @@ def test_an_unknown_fact_takes_its_place_and_changes_nothing_else():
 def test_a_fact_that_can_not_come_now_is_refused(events, complaint):
     """The error says what came and why it can't."""
     with pytest.raises(MisuseError, match=complaint):
-        fold(history(*events))
+        folded(*events)
 
 
 def test_a_gap_a_repetition_and_a_stranger_are_refused():

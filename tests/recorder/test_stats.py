@@ -45,7 +45,7 @@ def read(row):
     return load("messages").parse({"messages": row["messages"]})
 
 
-def returned(output, status=None, call_id="c"):
+def returned(output, status=None, call_id: str | None = "c"):
     """Make a result, foreign unless it has a status."""
     return ToolReturned(
         session="s", seq=2, ts=timestamp(0), call_id=call_id, status=status, output=output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -87,7 +88,7 @@ ANY_IDS = st.none() | IDS
 @st.composite
 def sessions(draw, outputs=OUTPUTS, ids=ANY_IDS):
     """Draw a session whose every text may be hostile."""
-    stamp = {"session": "s", "ts": timestamp(0)}
+    stamp: dict[str, Any] = {"session": "s", "ts": timestamp(0)}
     opening = draw(
         st.lists(TEXTS, max_size=2).map(lambda said: [Message("system", t) for t in said])
     )

@@ -1,0 +1,155 @@
+"""The row of a trajectory file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inline_snapshot import snapshot
+
+from recorder.events import (
+    ModelFailed,
+    ModelReplied,
+    Scored,
+    SessionEnded,
+    SessionStarted,
+    ToolReturned,
+    ToolsDeclared,
+    timestamp,
+)
+from recorder.formats import hermes, row
+from recorder.formats.hermes_reading import OWN_KEYS
+from recorder.messages import Message, Times, ToolCall, Usage
+from recorder.session import Session, fold
+
+TOOLS = (
+    {"type": "function", "function": {"name": "f", "description": "d", "parameters": {}}},
+    {"type": "function", "function": {"name": "g"}},
+    {"function": {}},
+)
+
+
+def took(started: float, finished: float) -> Times:
+    """Say when something began and was done, in seconds."""
+    return Times(timestamp(started), None, timestamp(finished))
+
+
+def whole_session() -> Session:
+    """Fold a session that failed once, called two tools of three and was scored."""
+    kinds = [
+        (
+            SessionStarted,
+            {
+                "prompt_index": 4,
+                "sample": 1,
+                "messages": (Message("user", "count"),),
+                "toolsets": ("files",),
+                "model": "asked-for",
+                "provider": "local",
+                "metadata": {"source": "s"},
+                "flags": ("drift",),
+            },
+        ),
+        (ModelFailed, {"attempt": 1, "failure": "timeout", "usage": Usage(input=1)}),
+        (
+            ModelReplied,
+            {
+                "calls": (ToolCall("a", "f", "{}"), ToolCall("b", "h", "{")),
+                "model": "answered",
+                "usage": Usage(10, 5, 2, 1, cost_usd=0.25),
+                "times": took(1, 2.5),
+            },
+        ),
+        (ToolReturned, {"call_id": "b", "status": "invalid", "times": took(3, 3.25)}),
+        (ToolReturned, {"call_id": "a", "status": "ok", "output": "3", "times": took(3, 4)}),
+        (ModelReplied, {"text": "3", "times": took(4, 5)}),
+        (Scored, {"rewards": {"verify": 1.0}, "source": "verify"}),
+        (SessionEnded, {"outcome": "completed", "reason": "answered"}),
+    ]
+    events = [
+        kind(session="x", seq=seq, ts=timestamp(seq * 1.5), **fields)
+        for seq, (kind, fields) in enumerate(kinds)
+    ]
+    declared = ToolsDeclared(session="", seq=0, ts=timestamp(0), tools_hash="h", tools=TOOLS)
+    return fold([declared, *events])
+
+
+def test_a_row_says_everything_there_is_to_sort_rows_by():
+    """All tools have statistics, called or not; times and costs add up; oddities are flagged."""
+    found = row.render(whole_session(), "run-1")
+    assert found.pop("conversations") == hermes.render(whole_session())["conversations"]
+    assert found == snapshot(
+        {
+            "id": "x",
+            "prompt_index": 4,
+            "sample": 1,
+            "completed": True,
+            "partial": False,
+            "outcome": "completed",
+            "exit_reason": "answered",
+            "error": None,
+            "model": "answered",
+            "provider": "local",
+            "api_calls": 3,
+            "toolsets_used": ["files"],
+            "tool_stats": {
+                "f": {"count": 1, "success": 1, "failure": 0},
+                "g": {"count": 0, "success": 0, "failure": 0},
+                "h": {"count": 1, "success": 0, "failure": 1},
+            },
+            "tool_error_counts": {"f": 0, "g": 0, "h": 1},
+            "usage": {"input": 11, "output": 5, "cached": 2, "reasoning": 1, "estimated": False},
+            "cost_usd": 0.25,
+            "rewards": {"verify": 1.0},
+            "timing": {
+                "started": "1970-01-01T00:00:00.000Z",
+                "finished": "1970-01-01T00:00:10.500Z",
+                "seconds": 10.5,
+                "model_s": 2.5,
+                "tool_s": 1.25,
+            },
+            "flags": ["drift", "invalid_arguments:2:1"],
+            "metadata": {"source": "s"},
+            "run": "run-1",
+        }
+    )
+
+
+def test_the_keys_of_a_row_are_those_that_reading_knows():
+    """Nothing of a row is taken for metadata when it is read back."""
+    assert row.render(whole_session()).keys() == OWN_KEYS
+
+
+def test_a_row_can_be_read_back_with_what_a_session_holds():
+    """Place, model, metadata, rewards and the end come back with the turns."""
+    session: Any = whole_session()
+    again: Any = hermes.parse(row.render(session, "run-1"))
+    hermes.verify(session, row.render(session))
+    assert (again.id, again.rewards) == (session.id, session.rewards)
+    assert again.started.metadata == session.started.metadata
+    assert (again.started.prompt_index, again.started.sample) == (4, 1)
+    assert (again.started.model, again.ended.reason) == ("answered", "answered")
+
+
+def test_a_session_that_has_hardly_begun_has_a_row_too():
+    """What is not known is None or empty, and nothing is completed."""
+    found = row.render(Session())
+    assert (found["completed"], found["partial"], found["outcome"]) == (False, False, None)
+    assert found["timing"] == {
+        "started": None,
+        "finished": None,
+        "seconds": None,
+        "model_s": None,
+        "tool_s": None,
+    }
+    assert (found["model"], found["provider"], found["metadata"]) == ("", "", {})
+    assert (found["exit_reason"], found["error"], found["cost_usd"]) == ("", None, None)
+
+
+def test_a_session_that_was_cut_short_is_partial():
+    """It has turns of the model, and no answer that ended it."""
+    started = SessionStarted(session="x", seq=0, ts=timestamp(0), model="asked-for")
+    reply = ModelReplied(session="x", seq=1, ts=timestamp(2.5), text="so")
+    found = row.render(fold([started, reply]))
+    assert (found["partial"], found["completed"], found["model"]) == (True, False, "asked-for")
+    assert found["timing"]["seconds"] == 2.5
+    assert found["timing"]["finished"] is None
