@@ -34,8 +34,10 @@ def exceeded(session: Session, limits: Limits) -> str | None:
 
 
 def elapsed(session: Session) -> float:
-    """Seconds between the first and the last event."""
-    return seconds(session.last) - seconds(session.began) if session.began else 0.0
+    """Seconds between the first and the last event, without those between two attempts."""
+    if not session.began:
+        return 0.0
+    return seconds(session.last) - seconds(session.began) - session.idle_s
 
 
 def _reached(value: float, bound: float | None) -> bool:

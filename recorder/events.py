@@ -34,6 +34,9 @@ from recorder.messages import (
 SCHEMA = 1
 """Version of the event format, written in the first line of every segment."""
 
+CRASHED = "crashed"
+"""How an attempt ended of which nothing says how."""
+
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 
 
@@ -184,10 +187,17 @@ class Scored(Fact, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SessionResumed(Fact, frozen=True, kw_only=True, omit_defaults=True):
-    """The session goes on in attempt number ``attempt``; ``previous`` is how the last one ended."""
+    """The session goes on in attempt number ``attempt``.
+
+    ``previous`` is how the last attempt ended: an outcome, or ``crashed`` where nothing says.
+    ``anew`` means that it begins again with the turns it was started with; ``drift`` names the
+    settings that are not those it was started with.
+    """
 
     attempt: int
     previous: str
+    anew: bool = False
+    drift: tuple[str, ...] = ()
 
 
 class SessionEnded(Fact, frozen=True, kw_only=True, omit_defaults=True):

@@ -22,6 +22,7 @@ import msgspec
 
 from recorder.errors import MisuseError
 from recorder.events import (
+    CRASHED,
     Event,
     ModelFailed,
     ModelReplied,
@@ -35,6 +36,7 @@ from recorder.events import (
     ToolStarted,
     Unknown,
     UserSpoke,
+    seconds,
 )
 from recorder.messages import Json, Message, ToolCall, Usage, add_usage, text_of
 
@@ -54,7 +56,9 @@ class Session(msgspec.Struct, frozen=True):
     """What is known of one session.
 
     ``seq`` is the number its next event must carry, ``resumed_at`` that of the event that began
-    its current attempt.
+    its current attempt. ``stalled`` counts the attempts in a row that
+    were begun after a crash and brought nothing, ``idle_s``
+    is the time between attempts, in seconds, and ``drift`` names the settings that changed.
     """
 
     id: str = ""
@@ -70,6 +74,9 @@ class Session(msgspec.Struct, frozen=True):
     rewards: dict[str, float | None] = {}
     attempt: int = 1
     resumed_at: int = 0
+    stalled: int = 0
+    idle_s: float = 0.0
+    drift: tuple[str, ...] = ()
     ended: SessionEnded | None = None
     began: str = ""
     last: str = ""
@@ -205,6 +212,7 @@ def _reply(session: Session, event: ModelReplied) -> Session:
         turns=(*session.turns, Step(event)),
         replies=session.replies + 1,
         failing=0,
+        stalled=0,
         usage=add_usage(session.usage, event.usage) if event.usage else session.usage,
     )
 
@@ -237,7 +245,9 @@ def _return(session: Session, event: ToolReturned) -> Session:
     if step is None:
         return msgspec.structs.replace(session, orphans=(*session.orphans, event))
     changed = msgspec.structs.replace(step, results=(*step.results, event))
-    return msgspec.structs.replace(session, turns=(*session.turns[:-1], changed))
+    stalled = session.stalled if event.status == "unknown" else 0
+    turns = (*session.turns[:-1], changed)
+    return msgspec.structs.replace(session, turns=turns, stalled=stalled)
 
 
 def _step_with_calls(session: Session) -> Step | None:
@@ -251,9 +261,32 @@ def _score(session: Session, event: Scored) -> Session:
 
 
 def _resume(session: Session, event: SessionResumed) -> Session:
-    return msgspec.structs.replace(
-        session, attempt=event.attempt, resumed_at=event.seq, ended=None, failing=0
+    resumed = msgspec.structs.replace(
+        session,
+        attempt=event.attempt,
+        resumed_at=event.seq,
+        stalled=session.stalled + 1 if event.previous == CRASHED else 0,
+        idle_s=session.idle_s + max(0.0, seconds(event.ts) - seconds(session.last)),
+        drift=session.drift + tuple(name for name in event.drift if name not in session.drift),
+        ended=None,
+        failing=0,
     )
+    return _begin_anew(resumed, event.ts) if event.anew else resumed
+
+
+def _begin_anew(session: Session, ts: str) -> Session:
+    """Give the session as it was when it started; only what was recorded about it remains."""
+    started = session.started
+    assert started is not None  # noqa: S101  # narrowed: nothing is resumed before it starts
+    fresh = Session(
+        id=session.id,
+        tools=session.tools,
+        attempt=session.attempt,
+        resumed_at=session.resumed_at,
+        stalled=session.stalled,
+        drift=session.drift,
+    )
+    return msgspec.structs.replace(_start(fresh, started), began=ts)
 
 
 def _end(session: Session, event: SessionEnded) -> Session:
