@@ -1,0 +1,83 @@
+"""What a session needs before it can go on after a crash. Pure: from recorded facts alone.
+
+A call that was started and has no result may have had its effect or not. What follows depends on
+what the tool may change:
+
+====================  ==============================================================
+``pure``, ``read``    it runs again
+``workspace``         it runs again in the workspace as it was before, where that is
+                      at hand; else the model is told that nobody knows
+``external``          it never runs again: the session is ``uncertain``
+====================  ==============================================================
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from hermes_run.decide import Stop
+from recorder.messages import Effect, ToolCall
+from recorder.session import Session, Step, unanswered
+
+STALLED = 3
+"""Attempts in a row that crashed and brought nothing, after which a session is given up."""
+
+UNKNOWN_TEXT = (
+    '{"error": "The run was interrupted while this call was running. It is not known whether it '
+    'took effect: look before you repeat it."}'
+)
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """Calls of which the model is to be told that nobody knows what they did."""
+
+    calls: tuple[ToolCall, ...]
+
+
+class Restore(msgspec.Struct, frozen=True):
+    """The workspace is to be as it was before the step of reply *seq*."""
+
+    seq: int
+
+
+Recovery: TypeAlias = Unknown | Restore | Stop
+
+
+def recover(session: Session, *, has_mirror: bool, settle: bool = False) -> Recovery | None:
+    """Say what *session* needs before its next step, or ``None`` if nothing.
+
+    Args:
+        session: a session whose attempt is over, ended or not.
+        has_mirror: whether the workspace can be had as it was before the last reply's calls.
+        settle: go on also after a call with an effect outside, and tell the model about it.
+    """
+    if session.stalled >= STALLED:
+        return Stop("tool_error", "poison", f"it crashed the run {STALLED} times in a row")
+    step = session.turns[-1] if session.turns else None
+    if not isinstance(step, Step):
+        return None
+    cut = [(call, effect) for call in unanswered(step) if (effect := _effect(step, call))]
+    outside = [call.name for call, effect in cut if effect == "external"]
+    if outside and not settle:
+        return Stop("uncertain", "external_call", f"{outside[0]} may have taken effect")
+    if not any(effect in _LASTING for _, effect in cut):
+        return None
+    if has_mirror and not outside:
+        return Restore(step.reply.seq)
+    return Unknown(tuple(call for call, effect in cut if effect in _LASTING))
+
+
+_LASTING: tuple[Effect, ...] = ("workspace", "external")
+
+
+def _effect(step: Step, call: ToolCall) -> Effect | None:
+    """What a call may have changed, if it was ever started."""
+    effects = [started.effect for started in step.started if started.call_id == call.id]
+    return effects[-1] if effects else None
+
+
+def attempt_of(step: Step, call: ToolCall) -> int:
+    """The number of the next attempt at *call*, from 1."""
+    return 1 + sum(started.call_id == call.id for started in step.started)
