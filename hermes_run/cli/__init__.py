@@ -4,6 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cyclopts import CycloptsError
+
+
+PLANNED = ("resume", "verify", "export", "convert", "compress", "view", "doctor")
+"""Commands that a later version brings."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,11 +24,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from hermes_run.cli.app import app
 
+    typed = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return app(arguments) or 0
+        return app(typed) or 0
     except CycloptsError as error:
-        print(f"hermes-run: {error}", file=sys.stderr)
+        print(f"hermes-run: {_sentence(error, typed)}", file=sys.stderr)
         print("`hermes-run --help` lists every option.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+def _sentence(error: CycloptsError, typed: list[str]) -> str:
+    """Say what is wrong with what was typed."""
+    from cyclopts import UnusedCliTokensError
+
+    if not isinstance(error, UnusedCliTokensError):
+        return str(error)
+    if typed[0] in PLANNED:
+        return f"this version has no command `{typed[0]}` yet"
+    surplus = " ".join(error.unused_tokens or ())
+    return f"one prompts file is enough, and this is too much: {surplus}"

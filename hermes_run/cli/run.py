@@ -17,7 +17,7 @@ from hermes_run.cli.logs import kept_from_the_screen
 from hermes_run.cli.order import Order, make_order, read_all
 from hermes_run.cli.report import exit_code, report_lines
 from hermes_run.cli.signals import Signals, listen
-from hermes_run.config import Settings
+from hermes_run.config import SIMULATED, Settings
 from hermes_run.models.source import open_source
 from hermes_run.progress.screens import JsonLines, Lines, Quiet, Screen, open_panel
 from hermes_run.progress.watch import watch
@@ -70,13 +70,14 @@ async def _run(order: Order, signals: Signals) -> Report:
     settings = order.settings
     given = {"path": str(order.prompts.absolute()), "rows": order.rows}
     async with AsyncExitStack() as stack:
+        complaints = stack.enter_context(kept_from_the_screen())
         source = await stack.enter_async_context(open_source(settings))
         rows = await stack.enter_async_context(
             aclosing(read_prompts(order.prompts, settings.system))
         )
         opening = open_run(order.directory, rows, settings, source, order.toolbox, given)
         run = await stack.enter_async_context(opening)
-        stack.enter_context(kept_from_the_screen(run.plan.log))
+        stack.enter_context(complaints.written_to(run.plan.log))
         screen = stack.enter_context(_screen(settings, order.directory.name))
         for line in _announce(order, run):
             screen.say(line)
@@ -87,7 +88,8 @@ async def _run(order: Order, signals: Signals) -> Report:
 
 def _announce(order: Order, run: Run) -> list[str]:
     settings = order.settings
-    what = f"{settings.model} at {run.plan.provider}, {settings.concurrency:,} sessions at once"
+    where = "" if settings.model == SIMULATED else f" at {run.plan.provider}"
+    what = f"model {settings.model}{where}, {settings.concurrency:,} sessions at once"
     lines = [f"{order.prompts}: {what}, recorded in {order.directory}"]
     if settings.sandbox == "none":
         lines.append(NO_WALL.format(folder=order.directory / "workspaces"))

@@ -29,8 +29,8 @@ class Signals:
         """Let signals stop *run* from now on, and say so on *watch*."""
         self._target = (run, watch)
 
-    def take(self, number: signal.Signals, tasks: TaskGroup) -> None:
-        """Do what a signal asks for; *tasks* owns what is said about it."""
+    def take(self, number: signal.Signals, said: TaskGroup) -> None:
+        """Do what a signal asks for; *said* owns what is said about it, which may take long."""
         is_first, self.first = self.first is None, self.first or number
         if self._target is None:
             self.everything.cancel()
@@ -38,10 +38,10 @@ class Signals:
         run, watch = self._target
         if is_first and not run.brake.pulled:
             run.brake.pull("signal", f"{number.name} came")
-            tasks.start_soon(watch.say, _draining(number, run))
+            said.start_soon(watch.say, _draining(number, run))
         else:
             run.cancel()
-            tasks.start_soon(watch.say, f"{number.name}: cancelling what is in flight")
+            said.start_soon(watch.say, f"{number.name}: cancelling what is in flight")
 
 
 def _draining(number: signal.Signals, run: Run) -> str:
@@ -55,15 +55,17 @@ def _draining(number: signal.Signals, run: Run) -> str:
 @asynccontextmanager
 async def listen() -> AsyncGenerator[Signals]:
     """Listen for signals while the block runs."""
+    signals, listening = Signals(), anyio.CancelScope()
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as arriving:
-        signals = Signals()
 
         async def take_all() -> None:
-            async for number in arriving:
-                signals.take(number, tasks)
+            async with anyio.create_task_group() as said:
+                with listening:
+                    async for number in arriving:
+                        signals.take(number, said)
 
-        async with beside(take_all) as tasks:
+        async with beside(take_all):
             try:
                 yield signals
             finally:
-                tasks.cancel_scope.cancel()
+                listening.cancel()

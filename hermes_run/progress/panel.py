@@ -20,7 +20,7 @@ def panel(snapshot: Snapshot, name: str) -> list[tuple[str, str]]:
     """
     statistics = snapshot.statistics
     return [
-        ("run", f"{clean(name)}  {_state(snapshot)}"),
+        ("run", f"{clean(name)}  {time_line(snapshot)}"),
         ("done", _done(snapshot)),
         ("outcomes", counts(statistics.outcomes) or "none yet"),
         ("in flight", _in_flight(snapshot)),
@@ -61,11 +61,14 @@ def retries(statistics: RunStatistics) -> str:
     return f"{counts(statistics.failures)}; waited {duration(statistics.waited_s)}"
 
 
-def _state(snapshot: Snapshot) -> str:
+def time_line(snapshot: Snapshot) -> str:
+    """Time that passed, and what comes: the time that is left, or why the run stops."""
+    passed = duration(snapshot.elapsed_s)
     if snapshot.stopping:
-        return f"stopping: {clean(snapshot.stopping, 120)}"
-    left = f", about {duration(snapshot.left_s)} left" if snapshot.left_s is not None else ""
-    return f"{duration(snapshot.elapsed_s)}{left}"
+        return f"{passed}, stopping: {clean(snapshot.stopping, 120)}"
+    if snapshot.left_s is None:
+        return passed
+    return f"{passed}, about {duration(snapshot.left_s)} left"
 
 
 def _done(snapshot: Snapshot) -> str:
@@ -83,9 +86,16 @@ def _pace(snapshot: Snapshot) -> str:
     return f"{snapshot.sessions_per_min:.1f} sessions/min, {snapshot.turns_per_s:.1f} turns/s"
 
 
+def paused(snapshot: Snapshot) -> str:
+    """Say why nothing is asked, or nothing."""
+    if not snapshot.paused:
+        return ""
+    return f"PAUSED, nothing is asked until it can be recorded: {clean(snapshot.paused)}"
+
+
 def _record(snapshot: Snapshot) -> str:
     if snapshot.paused:
-        return f"PAUSED, nothing is asked until it can be recorded: {clean(snapshot.paused)}"
+        return paused(snapshot)
     if snapshot.sync_age_s is None:
         return "nothing synced yet"
     return f"synced {snapshot.sync_age_s:.1f} s ago, {snapshot.unsynced:,} facts since"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from hermes_run.progress.panel import tokens
+from hermes_run.progress.panel import paused, time_line, tokens
 from hermes_run.progress.snapshot import Snapshot
-from hermes_run.progress.words import clean, counts, duration
+from hermes_run.progress.words import counts
 from recorder.json_text import encode
 
 EVERY_S = 30.0
@@ -30,10 +30,9 @@ def line(snapshot: Snapshot) -> str:
         f"{snapshot.statistics.running:,} running, {snapshot.waiting:,} waiting",
         f"{snapshot.sessions_per_min:.1f} sessions/min, {snapshot.turns_per_s:.1f} turns/s",
         tokens(snapshot.statistics),
-        f"{duration(snapshot.elapsed_s)}, about {duration(snapshot.left_s)} left",
+        time_line(snapshot),
+        paused(snapshot),
     ]
-    if snapshot.paused:
-        parts.append(f"PAUSED: {clean(snapshot.paused)}")
     return "; ".join(filter(None, parts))
 
 

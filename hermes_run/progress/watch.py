@@ -32,6 +32,7 @@ class Watch:
 
     def __init__(self, run: Run, rows: int, screen: Screen) -> None:
         self.live = Live()
+        self.showing = anyio.CancelScope()
         self._run = run
         self._rows = rows
         self._screen = screen
@@ -52,10 +53,11 @@ class Watch:
             await anyio.to_thread.run_sync(self._screen.show, snapshot, limiter=self._one)
 
     async def keep_showing(self) -> None:
-        """Draw again and again until cancelled, or until nobody looks."""
-        while not self._broken:
-            await self.show()
-            await anyio.sleep(self._screen.interval_s)
+        """Draw again and again until ``showing`` is cancelled, or until nobody looks."""
+        with self.showing:
+            while not self._broken:
+                await self.show()
+                await anyio.sleep(self._screen.interval_s)
 
     def look(self) -> Snapshot:
         """See how the run stands now."""
@@ -104,9 +106,9 @@ async def watch(run: Run, rows: int, screen: Screen) -> AsyncGenerator[Watch]:
     watching = Watch(run, rows, screen)
     async with lossy(watching.live) as sink:
         run.record.send_also_to(sink)
-        async with beside(watching.keep_showing) as tasks:
+        async with beside(watching.keep_showing):
             try:
                 yield watching
             finally:
-                tasks.cancel_scope.cancel()
+                watching.showing.cancel()
         await watching.show()
