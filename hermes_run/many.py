@@ -58,14 +58,15 @@ async def run_many(
             open_run(Path(record), rows, settings, source, toolbox)
         )
         send, receive = anyio.create_memory_object_stream[Session]()
-        async with anyio.create_task_group() as engine, receive:
-            engine.start_soon(_finish, run, send)
-            async for session in receive:
-                try:
-                    yield session
-                except GeneratorExit:  # the loop was left: record what is in flight, then go
-                    engine.cancel_scope.cancel()
-                    return
+        engine = await stack.enter_async_context(anyio.create_task_group())
+        engine.start_soon(_finish, run, send)
+        await stack.enter_async_context(receive)
+        async for session in receive:
+            try:
+                yield session
+            except GeneratorExit:  # the loop was left: record what is in flight, then go
+                engine.cancel_scope.cancel()
+                return
 
 
 async def _finish(run: Run, finished: ObjectSendStream[Session]) -> None:
