@@ -9,7 +9,8 @@ import msgspec
 from hermes_run.limits import Limits, exceeded
 from recorder.events import ModelFailed
 from recorder.messages import Outcome, ToolCall, text_of
-from recorder.session import Session, Step, unanswered
+from recorder.session import Session
+from recorder.steps import Step, unanswered
 
 
 class Ask(msgspec.Struct, frozen=True):

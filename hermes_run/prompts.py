@@ -21,7 +21,7 @@ from recorder.errors import FormatError
 from recorder.formats import load
 from recorder.json_text import canonical, decode
 from recorder.messages import Json, Message
-from recorder.session import Turn, pair
+from recorder.steps import Turn, pair
 
 _QUOTE = 200
 

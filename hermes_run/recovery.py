@@ -19,7 +19,8 @@ import msgspec
 
 from hermes_run.decide import Stop
 from recorder.messages import Effect, ToolCall
-from recorder.session import Session, Step, unanswered
+from recorder.session import Session
+from recorder.steps import Step, unanswered
 
 STALLED = 3
 """Attempts in a row that crashed and brought nothing, after which a session is given up."""

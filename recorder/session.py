@@ -7,16 +7,14 @@ The order of facts it admits::
     ( ModelFailed* ModelReplied (ToolStarted | ToolReturned)* | UserSpoke | Scored )*
     SessionEnded  (Scored* SessionResumed ...)*
 
-A turn is a :class:`~recorder.messages.Message` or a :class:`Step`: a reply with everything that
-came of its calls. Results stand in a step in the order they arrived; :func:`pair` puts them in the
-order of the calls.
+A turn is a :class:`~recorder.messages.Message` or a :class:`~recorder.steps.Step`: a reply with
+everything that came of its calls.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
@@ -38,18 +36,8 @@ from recorder.events import (
     UserSpoke,
     seconds,
 )
-from recorder.messages import Json, Message, ToolCall, Usage, add_usage, text_of
-
-
-class Step(msgspec.Struct, frozen=True):
-    """A reply and everything that came of its calls."""
-
-    reply: ModelReplied
-    started: tuple[ToolStarted, ...] = ()
-    results: tuple[ToolReturned, ...] = ()
-
-
-Turn: TypeAlias = Message | Step
+from recorder.messages import Json, Message, Usage, add_usage, text_of
+from recorder.steps import Step, Turn
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -80,45 +68,6 @@ class Session(msgspec.Struct, frozen=True):
     ended: SessionEnded | None = None
     began: str = ""
     last: str = ""
-
-
-class Pairing(msgspec.Struct, frozen=True):
-    """A step's calls with their results, in the order of the calls; and what fits no call."""
-
-    pairs: tuple[tuple[ToolCall, ToolReturned | None], ...]
-    duplicates: tuple[ToolReturned, ...] = ()
-    orphans: tuple[ToolReturned, ...] = ()
-
-
-def pair(step: Step) -> Pairing:
-    """Match the results of *step* to its calls, by call id.
-
-    Where no result carries an id and there are as many results as calls, they match by position.
-    """
-    calls, results = step.reply.calls, step.results
-    if results and len(results) == len(calls) and not any(r.call_id for r in results):
-        return Pairing(tuple(zip(calls, results, strict=True)))
-    waiting: dict[str | None, deque[int]] = {}
-    for place, result in enumerate(results):
-        waiting.setdefault(result.call_id, deque()).append(place)
-    found = [waiting[call.id].popleft() if waiting.get(call.id) else None for call in calls]
-    taken, ids = set(found), {call.id for call in calls}
-    left = [result for place, result in enumerate(results) if place not in taken]
-    return Pairing(
-        tuple(
-            (call, None if place is None else results[place])
-            for call, place in zip(calls, found, strict=True)
-        ),
-        duplicates=tuple(result for result in left if result.call_id in ids),
-        orphans=tuple(result for result in left if result.call_id not in ids),
-    )
-
-
-def unanswered(step: Step) -> tuple[ToolCall, ...]:
-    """The calls of *step* that have no result yet, in their order."""
-    if not step.reply.calls:
-        return ()
-    return tuple(call for call, result in pair(step).pairs if result is None)
 
 
 def fold(events: Iterable[Event], session: Session | None = None) -> Session:

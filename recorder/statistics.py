@@ -21,8 +21,8 @@ from recorder.events import (
     seconds,
 )
 from recorder.messages import Usage, add_usage
-from recorder.session import Step, pair, unanswered
 from recorder.stats import judge
+from recorder.steps import Step, pair, unanswered
 
 _FINAL = ("completed", "limit", "refused")
 

@@ -13,8 +13,9 @@ from typing import Literal, TypeAlias
 
 from recorder.events import ToolReturned
 from recorder.messages import Json, ToolCall
-from recorder.session import Session, Step, pair
+from recorder.session import Session
 from recorder.shapes import object_of
+from recorder.steps import Step, pair
 from recorder.thinking import speak
 
 Verdict: TypeAlias = Literal["success", "failure"]

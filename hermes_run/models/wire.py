@@ -12,8 +12,8 @@ from hermes_run.models.assemble import REASONING_FIELD, REASONING_FIELDS
 from hermes_run.models.protocol import Request
 from recorder.json_text import encode
 from recorder.messages import Json, Message, ToolCall, text_of
-from recorder.session import Step, Turn, pair
 from recorder.shapes import object_of
+from recorder.steps import Step, Turn, pair
 
 _OURS = frozenset(("model", "messages", "tools", "stream", "stream_options"))
 

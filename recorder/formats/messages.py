@@ -14,8 +14,9 @@ from recorder.formats.embedding import flat, read, spell
 from recorder.formats.pictures import shown
 from recorder.formats.turns import is_prefill, said_by
 from recorder.messages import Json, Message, ToolCall
-from recorder.session import Session, Step, pair
+from recorder.session import Session
 from recorder.shapes import array_of, object_of
+from recorder.steps import Step, pair
 
 __all__ = ["parse", "render"]
 

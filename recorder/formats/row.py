@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from recorder.events import seconds
 from recorder.formats import hermes
 from recorder.messages import Json, Times, Usage
-from recorder.session import Session, Step
+from recorder.session import Session
 from recorder.shapes import object_of, text_in
 from recorder.stats import error_counts, tool_stats
+from recorder.steps import Step
 
 
 def render(session: Session, run: str = "") -> dict[str, Json]:

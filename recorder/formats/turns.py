@@ -24,8 +24,9 @@ from recorder.formats.embedding import dump, embed, embed_value, flat
 from recorder.formats.markup import whole
 from recorder.formats.pictures import has_pictures, shown
 from recorder.messages import Json, Message, Origin, ToolCall
-from recorder.session import Pairing, Session, Step, pair
+from recorder.session import Session
 from recorder.shapes import object_of
+from recorder.steps import Pairing, Step, pair
 from recorder.thinking import Spoken, speak
 
 SYSTEM_ROLES = ("system", "developer")

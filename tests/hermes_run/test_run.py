@@ -21,7 +21,7 @@ from recorder.events import ToolStarted
 from recorder.formats import row
 from recorder.messages import Usage
 from recorder.reader import Entry, fold_journal, read
-from recorder.session import Step, pair
+from recorder.steps import Step, pair
 
 OpenRun = Callable[..., Any]
 AsksFor = Callable[..., Reply]

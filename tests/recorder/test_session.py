@@ -26,7 +26,8 @@ from recorder.events import (
     timestamp,
 )
 from recorder.messages import Message, ToolCall, Usage
-from recorder.session import Pairing, Session, Step, apply, fold, pair, unanswered
+from recorder.session import Session, apply, fold
+from recorder.steps import Pairing, Step, pair, unanswered
 
 CALLS = (ToolCall("a", "f", "{}"), ToolCall("b", "g", "{}"))
 

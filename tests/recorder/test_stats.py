@@ -10,8 +10,9 @@ import pytest
 from recorder.events import ModelReplied, ToolReturned, timestamp
 from recorder.formats import load
 from recorder.messages import ToolCall
-from recorder.session import Session, Step
+from recorder.session import Session
 from recorder.stats import judge, reasoning_stats, tool_error_counts, tool_stats
+from recorder.steps import Step
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "data" / "golden" / "tool_stats.jsonl"
 ROWS = [json.loads(line) for line in GOLDEN.read_bytes().splitlines()] if GOLDEN.exists() else []

@@ -20,7 +20,8 @@ from recorder.events import (
     timestamp,
 )
 from recorder.messages import Json, Message, ToolCall
-from recorder.session import Session, Step, apply
+from recorder.session import Session, apply
+from recorder.steps import Step
 
 TS = timestamp(0)
 A, B = ToolCall("a", "look", '{"at": 1}'), ToolCall("b", "find", "{broken")

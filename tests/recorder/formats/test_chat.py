@@ -10,7 +10,8 @@ from recorder.errors import FormatError
 from recorder.events import ModelReplied, timestamp
 from recorder.formats import load
 from recorder.messages import Message, ToolCall
-from recorder.session import Session, Step
+from recorder.session import Session
+from recorder.steps import Step
 
 parse: Any = load("messages").parse
 render = load("messages").render

@@ -11,7 +11,7 @@ from recorder.errors import FormatError
 from recorder.formats import load
 from recorder.formats.hermes import verify
 from recorder.messages import Message, ToolCall
-from recorder.session import Step
+from recorder.steps import Step
 
 TOOLS = [
     {"type": "function", "function": {"name": "f", "description": "<tools>", "parameters": {}}}

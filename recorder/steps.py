@@ -1,0 +1,64 @@
+"""Steps: a reply with everything that came of its calls, and how results are matched to calls.
+
+Results stand in a step in the order they arrived; :func:`pair` puts them in the order of the calls.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TypeAlias
+
+import msgspec
+
+from recorder.events import ModelReplied, ToolReturned, ToolStarted
+from recorder.messages import Message, ToolCall
+
+
+class Step(msgspec.Struct, frozen=True):
+    """A reply and everything that came of its calls."""
+
+    reply: ModelReplied
+    started: tuple[ToolStarted, ...] = ()
+    results: tuple[ToolReturned, ...] = ()
+
+
+Turn: TypeAlias = Message | Step
+
+
+class Pairing(msgspec.Struct, frozen=True):
+    """A step's calls with their results, in the order of the calls; and what fits no call."""
+
+    pairs: tuple[tuple[ToolCall, ToolReturned | None], ...]
+    duplicates: tuple[ToolReturned, ...] = ()
+    orphans: tuple[ToolReturned, ...] = ()
+
+
+def pair(step: Step) -> Pairing:
+    """Match the results of *step* to its calls, by call id.
+
+    Where no result carries an id and there are as many results as calls, they match by position.
+    """
+    calls, results = step.reply.calls, step.results
+    if results and len(results) == len(calls) and not any(r.call_id for r in results):
+        return Pairing(tuple(zip(calls, results, strict=True)))
+    waiting: dict[str | None, deque[int]] = {}
+    for place, result in enumerate(results):
+        waiting.setdefault(result.call_id, deque()).append(place)
+    found = [waiting[call.id].popleft() if waiting.get(call.id) else None for call in calls]
+    taken, ids = set(found), {call.id for call in calls}
+    left = [result for place, result in enumerate(results) if place not in taken]
+    return Pairing(
+        tuple(
+            (call, None if place is None else results[place])
+            for call, place in zip(calls, found, strict=True)
+        ),
+        duplicates=tuple(result for result in left if result.call_id in ids),
+        orphans=tuple(result for result in left if result.call_id not in ids),
+    )
+
+
+def unanswered(step: Step) -> tuple[ToolCall, ...]:
+    """The calls of *step* that have no result yet, in their order."""
+    if not step.reply.calls:
+        return ()
+    return tuple(call for call, result in pair(step).pairs if result is None)
