@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from hermes_run.models.failure import Failure
+    from hermes_run.failure import Failure
 
 
 class HermesRunError(Exception):

@@ -14,8 +14,8 @@ import msgspec
 from hermes_run.brake import Brake
 from hermes_run.decide import Ask, Call, Next, Stop, decide
 from hermes_run.errors import EndpointError, SandboxError
+from hermes_run.failure import Failure
 from hermes_run.limits import Limits
-from hermes_run.models.failure import Failure
 from hermes_run.models.protocol import Model, Request
 from hermes_run.models.wire import Transcript
 from hermes_run.retry import Backoff, pause

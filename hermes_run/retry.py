@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from hermes_run.models.failure import Failure
+from hermes_run.failure import Failure
 
 _STEPS = 64
 

@@ -13,7 +13,7 @@ import msgspec
 
 from hermes_run.attempt import leaves
 from hermes_run.errors import EndpointError, UsageError
-from hermes_run.models.failure import Failure
+from hermes_run.failure import Failure
 from hermes_run.progress.words import clean
 from hermes_run.runlog import RUN_LOG, open_log
 from recorder.errors import JournalError, RunDirectoryError

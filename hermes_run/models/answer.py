@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from hermes_run.errors import EndpointError
+from hermes_run.failure import Failure, Kind, classify_error_object
 from hermes_run.models.assemble import Assembly
-from hermes_run.models.failure import Failure, Kind, classify_error_object
 from hermes_run.models.protocol import Reply
 from hermes_run.models.sse import DONE, Splitter
 from recorder.errors import MisuseError

@@ -18,9 +18,9 @@ import msgspec
 from openai import AsyncOpenAI, AsyncStream, DefaultAioHttpClient
 
 from hermes_run.errors import EndpointError, UsageError
+from hermes_run.failure import Failure
 from hermes_run.models import wire
 from hermes_run.models.answer import Answer
-from hermes_run.models.failure import Failure
 from hermes_run.models.protocol import Reply, Request
 from hermes_run.models.raised import NETWORK, failure_of
 from recorder.events import timestamp
@@ -219,7 +219,10 @@ class _Exchange:
         return msgspec.structs.replace(failure, request_id=request_id)
 
     def _wait(self, pause: float) -> None:
-        self.scope.deadline = min(self._ends, anyio.current_time() + pause)
+        """Wait so long from now on; less than a hundredth of it is not worth a new timer."""
+        deadline = min(self._ends, anyio.current_time() + pause)
+        if abs(deadline - self.scope.deadline) > pause / 100:
+            self.scope.deadline = deadline
 
     def _wait_no_longer(self, pause: float) -> None:
         self.scope.deadline = min(self.scope.deadline, anyio.current_time() + pause)

@@ -12,7 +12,7 @@ import aiohttp
 import httpx2
 import openai
 
-from hermes_run.models.failure import Failure, Kind, classify_status
+from hermes_run.failure import Failure, Kind, classify_status
 
 _TEXT_LIMIT = 500
 _BAD_REPLY = (httpx2.DecodingError, httpx2.UnsupportedProtocol, aiohttp.ClientResponseError)

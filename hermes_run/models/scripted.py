@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import anyio.lowlevel
 
 from hermes_run.errors import EndpointError
-from hermes_run.models.failure import Failure
+from hermes_run.failure import Failure
 from hermes_run.models.protocol import Reply, Request
 
 

@@ -11,8 +11,8 @@ import openai
 
 from hermes_run.config import SIMULATED, Settings
 from hermes_run.errors import EndpointError, UsageError
+from hermes_run.failure import Failure, classify_status
 from hermes_run.models.chat import Endpoint, open_chat
-from hermes_run.models.failure import Failure, classify_status
 from hermes_run.models.protocol import Model
 from hermes_run.models.simulated.server import serve
 

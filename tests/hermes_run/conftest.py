@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from hermes_run.config import Settings
-from hermes_run.models.failure import Failure
+from hermes_run.failure import Failure
 from hermes_run.models.protocol import Model, Reply
 from hermes_run.models.scripted import Scripted
 from hermes_run.models.source import Source

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_run.models.failure import Failure, Kind
+from hermes_run.failure import Failure, Kind
 from hermes_run.retry import Backoff, pause
 
 SERVER = Failure(kind="server", error="HTTP 500")

@@ -12,7 +12,7 @@ import pytest
 
 from hermes_run.config import Settings
 from hermes_run.errors import SandboxError, UsageError
-from hermes_run.models.failure import Failure
+from hermes_run.failure import Failure
 from hermes_run.models.protocol import Reply, Request
 from hermes_run.models.scripted import Scripted
 from hermes_run.run import Report, Run, name_run, read_prefill

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hermes_run.errors import EndpointError
+from hermes_run.failure import Failure
 from hermes_run.models.answer import Answer
-from hermes_run.models.failure import Failure
 from hermes_run.models.protocol import Reply
 from recorder.messages import Usage
 

@@ -12,8 +12,8 @@ import anyio
 import pytest
 
 from hermes_run.errors import EndpointError
+from hermes_run.failure import Failure
 from hermes_run.models.chat import ChatModel, Endpoint, open_chat
-from hermes_run.models.failure import Failure
 from hermes_run.models.protocol import Reply, Request
 from recorder.events import seconds
 from recorder.messages import ToolCall, Usage

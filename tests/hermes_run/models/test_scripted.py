@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from hermes_run.errors import EndpointError
-from hermes_run.models.failure import Failure
+from hermes_run.failure import Failure
 from hermes_run.models.protocol import Model, Reply, Request
 from hermes_run.models.scripted import Scripted
 

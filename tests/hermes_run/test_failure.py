@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_run.models.failure import (
+from hermes_run.failure import (
     Failure,
     Kind,
     classify_error_object,
