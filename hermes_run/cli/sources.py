@@ -38,7 +38,10 @@ def variables(app: App, commands: Commands, arguments: ArgumentCollection) -> No
     """Take ``HERMES_RUN_...`` for every option, then what ``OPENAI_...`` says."""
     if commands:
         return
+    sampling = _find(arguments, "--sampling")
+    typed, sampling.tokens = sampling.tokens, []  # a table is put together key by key
     _environment(app, commands, arguments)
+    sampling.tokens += typed
     for option, name in OPENAI.items():
         argument, value = _find(arguments, option), os.environ.get(name)
         if value and not argument.tokens:

@@ -1,0 +1,162 @@
+"""The command, in this process and as one of its own, and endpoints to run it against."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import pytest
+from aiohttp import web
+from anyio.from_thread import start_blocking_portal
+
+from hermes_run.cli import main
+
+ROOT = Path(__file__).resolve().parents[3]
+OURS = ("HERMES_RUN_", "OPENAI_")
+
+Answer: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Serve: TypeAlias = Callable[..., str]
+
+
+class Done(NamedTuple):
+    """What a command left: its exit code and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No variable of ours, and a folder of one's own to run in."""
+    for name in [name for name in os.environ if name.startswith(OURS)]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def command(capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """Run the command in this process."""
+
+    def run(*arguments: object) -> Done:
+        capfd.readouterr()
+        code = main([str(argument) for argument in arguments])
+        written = capfd.readouterr()
+        return Done(code, written.out, written.err)
+
+    return run
+
+
+def start(*arguments: object, **options: Any) -> subprocess.Popen[str]:
+    """Start the command as a process of its own; its output is read through pipes."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "hermes_run", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        **options,
+    )
+
+
+@pytest.fixture
+def process() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start the command as a process of its own; it is killed if the test leaves it behind."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: object, **options: Any) -> subprocess.Popen[str]:
+        started.append(start(*arguments, **options))
+        return started[-1]
+
+    yield run
+    for one in started:
+        one.kill()
+        one.communicate()
+
+
+@pytest.fixture
+def prompts(tmp_path: Path) -> Callable[..., Path]:
+    """Write a prompts file: rows as objects, or lines as they are."""
+
+    def write(*rows: dict[str, Any] | str) -> Path:
+        path = tmp_path / "prompts.jsonl"
+        lines = (row if isinstance(row, str) else json.dumps(row) for row in rows)
+        path.write_text("".join(f"{line}\n" for line in lines))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Serve an endpoint on 127.0.0.1 that answers as a function says; gives its base URL."""
+    with start_blocking_portal() as portal:
+        opened: list[Any] = []
+
+        def begin(answer: Answer, models: Answer = list_models) -> str:
+            manager = portal.wrap_async_context_manager(listening(answer, models))
+            url = manager.__enter__()
+            opened.append(manager)
+            return url
+
+        yield begin
+        for manager in opened:
+            manager.__exit__(None, None, None)
+
+
+@asynccontextmanager
+async def listening(answer: Answer, models: Answer) -> AsyncIterator[str]:
+    """Serve until the block ends."""
+    app = web.Application()
+    app.router.add_get("/v1/models", models)
+    app.router.add_post("/v1/chat/completions", answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    await runner.cleanup()
+
+
+async def list_models(_: web.Request) -> web.Response:
+    """Say that there is a model."""
+    return web.json_response({"object": "list", "data": [{"id": "m", "object": "model"}]})
+
+
+def reply(text: str = "ok", calls: list[dict[str, Any]] | None = None) -> web.Response:
+    """A chat completion that is not streamed: run with ``--no-stream``."""
+    message: dict[str, Any] = {"role": "assistant", "content": text}
+    if calls:
+        message["tool_calls"] = calls
+    return web.json_response(
+        {
+            "id": "r1",
+            "object": "chat.completion",
+            "model": "m",
+            "choices": [
+                {
+                    "index": 0,
+                    "message": message,
+                    "finish_reason": "tool_calls" if calls else "stop",
+                }
+            ],
+            "usage": {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12},
+        }
+    )
+
+
+def call(name: str, call_id: str, **arguments: Any) -> dict[str, Any]:
+    """A tool call as the OpenAI chat format has it."""
+    function = {"name": name, "arguments": json.dumps(arguments)}
+    return {"id": call_id, "type": "function", "function": function}
+
+
+def rows_of(directory: str | Path, name: str = "trajectories.jsonl") -> list[dict[str, Any]]:
+    """The rows that a run wrote."""
+    path = Path(str(directory).strip()) / name
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
