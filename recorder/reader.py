@@ -86,7 +86,7 @@ def read_segment(path: Path) -> Iterator[Entry | Torn]:
         else:
             entry = Entry(event, path.name, line.number, checksum(line.content))
             if line.number == 1 and not isinstance(event, SegmentOpened):
-                raise _contradiction(entry, "a segment does not begin like this")
+                raise contradiction(entry, "a segment does not begin like this")
             yield entry
 
 
@@ -121,6 +121,34 @@ def fold_journal(directory: Path) -> Folded:
     return Folded(folding.run, folding.sessions, tuple(torn), folding.events)
 
 
+class Order:
+    """Takes each event once and in its order; of two equal events it takes one.
+
+    Some are written twice when a disk fills up. Memory is four bytes an event.
+    """
+
+    def __init__(self) -> None:
+        self._checksums: dict[str, array[int]] = {}
+
+    def admit(self, entry: Entry) -> bool:
+        """Say whether the event is new; one that was there before, equal, is not.
+
+        Raises:
+            CorruptJournalError: it differs from the one there was, or one before it is missing.
+        """
+        event, crc = entry.event, int(entry.checksum, 16)
+        seen = self._checksums.setdefault(event.session, array("I"))
+        if event.seq == len(seen):
+            seen.append(crc)
+            return True
+        who = f"session {event.session!r}"
+        if event.seq > len(seen):
+            raise contradiction(entry, f"{who} has seq {event.seq} where {len(seen)} is due")
+        if seen[event.seq] != crc:
+            raise contradiction(entry, f"{who} has two different events with seq {event.seq}")
+        return False
+
+
 class Folding:
     """Folds the interleaved events of many sessions; of two equal events it takes one.
 
@@ -132,7 +160,7 @@ class Folding:
         self.events = 0
         self.sessions: dict[str, Session] = {}
         self._tools: dict[str, tuple[dict[str, Json], ...]] = {}
-        self._checksums: dict[str, array[int]] = {}
+        self._order = Order()
 
     def add(self, entry: Entry) -> bool:
         """Take the next event of the journal; gives whether it says anything new.
@@ -147,23 +175,11 @@ class Folding:
             self._tools[event.tools_hash] = event.tools
         elif isinstance(event, Unknown) and not event.session:
             pass  # a later version's fact about a segment
-        elif self._repeats(entry):
+        elif not self._order.admit(entry):
             return False
         else:
             self._apply(entry)
         self.events += 1
-        return True
-
-    def _repeats(self, entry: Entry) -> bool:
-        """Whether the event stands here already: when a disk fills up, some are written twice."""
-        event = entry.event
-        seen = self._checksums.get(event.session, ())
-        if event.seq >= len(seen):
-            return False
-        if seen[event.seq] != int(entry.checksum, 16):
-            raise _contradiction(
-                entry, f"session {event.session!r} has two different events with seq {event.seq}"
-            )
         return True
 
     def _apply(self, entry: Entry) -> None:
@@ -172,15 +188,14 @@ class Folding:
         try:
             self.sessions[event.session] = apply(session, event)
         except MisuseError as error:
-            raise _contradiction(entry, str(error)) from error
-        self._checksums.setdefault(event.session, array("I")).append(int(entry.checksum, 16))
+            raise contradiction(entry, str(error)) from error
 
     def _new(self, entry: Entry) -> Session:
         event = entry.event
         if not isinstance(event, SessionStarted) or not event.tools_hash:
             return Session()
         if event.tools_hash not in self._tools:
-            raise _contradiction(entry, f"tools {event.tools_hash!r} were never declared")
+            raise contradiction(entry, f"tools {event.tools_hash!r} were never declared")
         return Session(tools=self._tools[event.tools_hash])
 
 
@@ -192,5 +207,6 @@ def _checks(content: bytes) -> bool:
     return True
 
 
-def _contradiction(entry: Entry, what: str) -> CorruptJournalError:
+def contradiction(entry: Entry, what: str) -> CorruptJournalError:
+    """Say *what* is wrong with an event, and where it stands."""
     return CorruptJournalError(f"{entry.segment}, line {entry.line}: {what}")
