@@ -12,8 +12,11 @@ from hermes_run.intake import Intake
 from hermes_run.prompts import check_file, count_rows, read_prompts
 from hermes_run.tools.toolbox import Toolbox
 from hermes_run.tools.toolsets import load_toolbox
+from hermes_run.run import name_run
 from recorder.errors import RunExistsError
 from recorder.record import JOURNAL
+
+_STEM = 100
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -26,14 +29,15 @@ class Order(msgspec.Struct, frozen=True):
     rows: int
 
 
-def make_order(prompts: Path, directory: Path, settings: Settings) -> Order:
+def make_order(prompts: Path, settings: Settings) -> Order:
     """Check everything that needs no network.
 
     Raises:
         UsageError: the prompts file or a toolset can't be used.
-        RunExistsError: there is a run in *directory* already.
+        RunExistsError: there is a run of that name already.
     """
     check_file(prompts)
+    directory = name_run(settings, prompts.stem[:_STEM])
     if (directory / JOURNAL).exists():
         raise RunExistsError(
             f"{directory} holds a run already: go on with `hermes-run resume {directory}`, "

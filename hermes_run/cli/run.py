@@ -22,7 +22,7 @@ from hermes_run.models.source import open_source
 from hermes_run.progress.screens import JsonLines, Lines, Quiet, Screen, open_panel
 from hermes_run.progress.watch import watch
 from hermes_run.prompts import read_prompts
-from hermes_run.run import Report, Run, name_run, open_run
+from hermes_run.run import Report, Run, open_run
 from recorder.json_text import encode
 
 NO_WALL = "Tools are not sandboxed: what the model runs, runs as you, in {folder}."
@@ -30,11 +30,13 @@ NO_WALL = "Tools are not sandboxed: what the model runs, runs as you, in {folder
 
 def run_prompts(prompts: Path, settings: Settings) -> int:
     """Run every row of *prompts*, or only say what would be run; gives the exit code."""
-    directory = name_run(settings, prompts.stem)
+    place = settings.out
     try:
-        return anyio.run(_listening, make_order(prompts, directory, settings))
+        order = make_order(prompts, settings)
+        place = order.directory
+        return anyio.run(_listening, order)
     except Exception as error:  # noqa: BLE001  # the screen gets a sentence, a file the traceback
-        return tell(explain(error, directory), directory)
+        return tell(explain(error, place), place)
 
 
 async def _listening(order: Order) -> int:

@@ -128,35 +128,44 @@ async def list_models(_: web.Request) -> web.Response:
     return web.json_response({"object": "list", "data": [{"id": "m", "object": "model"}]})
 
 
-def reply(text: str = "ok", calls: list[dict[str, Any]] | None = None) -> web.Response:
-    """A chat completion that is not streamed: run with ``--no-stream``."""
-    message: dict[str, Any] = {"role": "assistant", "content": text}
-    if calls:
-        message["tool_calls"] = calls
-    return web.json_response(
-        {
-            "id": "r1",
-            "object": "chat.completion",
-            "model": "m",
-            "choices": [
-                {
-                    "index": 0,
-                    "message": message,
-                    "finish_reason": "tool_calls" if calls else "stop",
-                }
-            ],
-            "usage": {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12},
-        }
-    )
+@pytest.fixture
+def reply() -> Callable[..., web.Response]:
+    """Make a chat completion that is not streamed: run with ``--no-stream``."""
+
+    def make(text: str = "ok", calls: list[dict[str, Any]] | None = None) -> web.Response:
+        message: dict[str, Any] = {"role": "assistant", "content": text}
+        if calls:
+            message["tool_calls"] = calls
+        reason = "tool_calls" if calls else "stop"
+        return web.json_response(
+            {
+                "id": "r1",
+                "model": "m",
+                "choices": [{"index": 0, "message": message, "finish_reason": reason}],
+                "usage": {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12},
+            }
+        )
+
+    return make
 
 
-def call(name: str, call_id: str, **arguments: Any) -> dict[str, Any]:
-    """A tool call as the OpenAI chat format has it."""
-    function = {"name": name, "arguments": json.dumps(arguments)}
-    return {"id": call_id, "type": "function", "function": function}
+@pytest.fixture
+def tool_call() -> Callable[..., dict[str, Any]]:
+    """Make a tool call as the OpenAI chat format has it."""
+
+    def make(name: str, call_id: str, **arguments: Any) -> dict[str, Any]:
+        function = {"name": name, "arguments": json.dumps(arguments)}
+        return {"id": call_id, "type": "function", "function": function}
+
+    return make
 
 
-def rows_of(directory: str | Path, name: str = "trajectories.jsonl") -> list[dict[str, Any]]:
-    """The rows that a run wrote."""
-    path = Path(str(directory).strip()) / name
-    return [json.loads(line) for line in path.read_bytes().splitlines()]
+@pytest.fixture
+def rows_of() -> Callable[..., list[dict[str, Any]]]:
+    """Read the rows that a run wrote."""
+
+    def read(directory: str | Path, name: str = "trajectories.jsonl") -> list[dict[str, Any]]:
+        path = Path(str(directory).strip()) / name
+        return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+    return read
