@@ -31,9 +31,9 @@ class Answer:
         self._first = b""
 
     @property
-    def complete(self) -> bool:
-        """Whether the server said that the reply is complete, even if it goes on."""
-        return self._assembly.finished and not self._assembly.error
+    def settled(self) -> bool:
+        """Whether the server said how this ends, even if it goes on."""
+        return self.done or self._assembly.finished or bool(self._assembly.error)
 
     @property
     def begun(self) -> bool:

@@ -148,9 +148,9 @@ class ChatModel:
             with exchange.scope:
                 await self._receive(content, exchange)
         except NETWORK:
-            if not exchange.answer.complete:
+            if not exchange.answer.settled:
                 raise
-        if exchange.scope.cancelled_caught and not exchange.answer.complete:
+        if exchange.scope.cancelled_caught and not exchange.answer.settled:
             raise exchange.timeout()
 
     async def _receive(self, content: bytes, exchange: _Exchange) -> None:
@@ -195,7 +195,7 @@ class _Exchange:
         if answer.feed(piece):
             self.first_token = self.first_token or timestamp(time.time())
             self._wait(self._endpoint.silence_s)
-        if answer.done or answer.complete:
+        if answer.settled:
             self._wait_no_longer(_END_OF_BODY_S if answer.done else _LAST_WORDS_S)
 
     def timeout(self) -> EndpointError:
@@ -219,9 +219,10 @@ class _Exchange:
         return msgspec.structs.replace(failure, request_id=request_id)
 
     def _wait(self, pause: float) -> None:
-        """Wait so long from now on; less than a hundredth of it is not worth a new timer."""
-        deadline = min(self._ends, anyio.current_time() + pause)
-        if abs(deadline - self.scope.deadline) > pause / 100:
+        """Wait so long from now on; a hundredth more or less is not worth a new timer."""
+        now = anyio.current_time()
+        deadline = min(self._ends, now + pause)
+        if abs(deadline - self.scope.deadline) > (deadline - now) / 100:
             self.scope.deadline = deadline
 
     def _wait_no_longer(self, pause: float) -> None:

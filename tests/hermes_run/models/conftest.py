@@ -153,6 +153,8 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "error-in-stream": Behaviour(
         (HI, b'data: {"error": {"message": "oh", "code": 502}}\n\n', DONE)
     ),
+    "error-and-silence": Behaviour((HI, event(error={"message": "oh", "code": 503})), "hang"),
+    "done-too-early": Behaviour((HI, DONE), "hang"),
     "error-in-choice": Behaviour((HI, event({}, "error", error={"message": "oh"}), DONE)),
     "old-error": Behaviour((event(object="error", message="oh", code=400), DONE)),
     "html": Behaviour((HTML,), headers={"Content-Type": "text/html"}),

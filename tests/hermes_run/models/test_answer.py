@@ -30,12 +30,12 @@ def outcome(*pieces: bytes, most_bytes: int = 10_000) -> Reply | Failure:
 
 
 def test_a_stream_shows_how_far_it_has_come():
-    """Begun with the first word, complete with the finish reason, done with the last event."""
+    """Begun with the first word, settled with the finish reason, done with the last event."""
     answer = Answer(10_000)
     states = []
     for piece in (b": hello\n\n", HI, FINISH, USAGE, DONE):
         wrote = answer.feed(piece)
-        states.append((wrote, answer.begun, answer.complete, answer.done))
+        states.append((wrote, answer.begun, answer.settled, answer.done))
     assert states == [
         (False, False, False, False),
         (True, True, False, False),
@@ -44,6 +44,13 @@ def test_a_stream_shows_how_far_it_has_come():
         (False, True, True, True),
     ]
     assert answer.reply() == Reply(text="Hi", finish_reason="stop", usage=Usage(input=3))
+
+
+def test_an_error_settles_an_answer():
+    """There is nothing to wait for, though the server may hold the connection."""
+    answer = Answer(10_000)
+    answer.feed(HI + b'data: {"error": {"message": "oh"}}\n\n')
+    assert (answer.settled, answer.done) == (True, False)
 
 
 def test_what_follows_the_last_event_is_no_part_of_the_answer():

@@ -113,6 +113,7 @@ async def test_every_dialect_of_a_good_answer_is_a_reply(ask, model, expected, s
         ("error-in-body", "rate_limit", "Slow down"),
         ("error-in-stream", "server", "oh"),
         ("error-in-choice", "server", "oh"),
+        ("done-too-early", "stream_cut", "without a finish reason"),
         ("old-error", "bad_request", "oh"),
         ("html", "bad_reply", "<!DOCTYPE html>"),
         ("words", "bad_reply", "empty"),
@@ -222,6 +223,13 @@ async def test_silence_after_the_finish_reason_is_no_failure(ask):
     reply = await ask("silent-after-finish", silence_s=0.2)
     assert isinstance(reply, Reply)
     assert (reply.text, reply.usage) == ("Hello", None)
+
+
+async def test_silence_after_an_error_does_not_hide_the_error(ask):
+    """The server said what went wrong, and then nothing more."""
+    failure = await ask("error-and-silence", silence_s=0.2)
+    assert isinstance(failure, Failure)
+    assert (failure.kind, failure.error) == ("server", "oh")
 
 
 @pytest.mark.parametrize("model", ["huge-chunk", "endless", "nested"])
