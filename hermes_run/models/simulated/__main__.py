@@ -20,8 +20,7 @@ async def run(port: int, latency_s: float) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with serve(port=port, latency_s=latency_s) as url:
             print(url, flush=True)  # noqa: T201 - the one line of output this program has
-            async for _ in signals:
-                return
+            await anext(signals)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 
 def phrase(pattern: str) -> re.Pattern[str]:
@@ -10,45 +11,53 @@ def phrase(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE | re.DOTALL)
 
 
-PATH = r"[\w-]+(?:[\w.-]*\w)?(?:/[\w.-]*[\w-])*\.[A-Za-z]\w*"
+PATH = r"[\w-][\w./-]*\.[A-Za-z]\w*"
 QUOTED = re.compile(r"\"([^\"\n]+)\"|`([^`\n]+)`|(?<!\w)'([^'\n]+)'(?!\w)|“([^”\n]+)”")
 FOLDERS = (
     re.compile(r"(?<![\w./-])([\w-][\w.-]*(?:/[\w.-]+)*)/(?![\w*-]|\.\w)"),
-    re.compile(r"[`'\"]?\b([\w-]+(?:/[\w-]+)*)[`'\"]?\s+(?:folder|directory)\b"),
+    re.compile(r"(?<![\w/-])([\w-]+(?:/[\w-]+)*)[`'\"]?\s+(?:folder|directory)\b"),
     re.compile(r"\b(?:folder|directory)\s+[`'\"]?([\w-]+(?:/[\w-]+)*)(?![\w/]*\.\w)"),
 )
 VERBS = r"\b(?:write|save|put|store|record|leave|note)\b"
 NO_FOLDER = {"the", "this", "that", "a", "each", "every", "same", "in", "of", "from", "to"}
 MARK = r"[`'\"(]?"
-TARGETS = (
+WRITTEN = (
     phrase(rf"{VERBS}.{{0,160}}?\b(?:into|to)\s+{MARK}(?P<path>{PATH})"),
     phrase(rf"{VERBS}.{{0,160}}?\b(?:in|as|called|named)\s+{MARK}(?P<path>{PATH})"),
-    phrase(rf".*\b(?:into|as|to|called|named)\s+{MARK}(?P<path>{PATH})"),
 )
+NAMED = phrase(rf"\b(?:into|as|to|called|named)\s+{MARK}(?P<path>{PATH})")
+REMEMBERED = 1024
+"""Prompts whose files are remembered: every family asks for them, in every turn."""
+
 ABBREVIATIONS = {"e.g", "i.e"}
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
+@lru_cache(maxsize=REMEMBERED)
 def paths(prompt: str) -> tuple[str, ...]:
     """Name the files a prompt names, each once, in order."""
     found = re.findall(rf"(?<![\w/.*@-]){PATH}(?![\w/@*])", prompt)
     return tuple(dict.fromkeys(path for path in found if path.lower() not in ABBREVIATIONS))
 
 
+@lru_cache(maxsize=REMEMBERED)
 def target(prompt: str) -> str:
     """Name the file the result is to be written to, or nothing."""
-    for pattern in TARGETS:
+    for pattern in WRITTEN:
         found = pattern.search(prompt)
         if found is not None:
             return found["path"]
-    return ""
+    named = [found["path"] for found in NAMED.finditer(prompt)]
+    return named[-1] if named else ""
 
 
 def sources(prompt: str) -> tuple[str, ...]:
     """Name the files a prompt names besides its target."""
-    return tuple(path for path in paths(prompt) if path != target(prompt))
+    out = target(prompt)
+    return tuple(path for path in paths(prompt) if path != out)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def folder(prompt: str) -> str:
     """Name the first folder a prompt names, or nothing."""
     for pattern in FOLDERS:

@@ -7,12 +7,16 @@ tool results that stand in the conversation.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 from hermes_run.models.simulated.families import FAMILIES
 from hermes_run.models.simulated.request import AskedMessage, Request, text_of
 from hermes_run.models.simulated.results import read_result
 from hermes_run.models.simulated.slips import LESSONS, draw, stumble
 from hermes_run.models.simulated.steps import Family, Puzzled, Result, Steps, Task, Turn, turn
+
+PROMPT_CHARACTERS = 2_000
+"""No task is longer than this; the patterns that read prompts take the square of the length."""
 
 LOST = Result(text="no result", failed=True)
 
@@ -35,6 +39,8 @@ def next_turn(request: Request) -> Turn:
 
 def begin(prompt: str) -> tuple[Family, Steps] | None:
     """Find the family of a task and begin it, with its mistake if it is to make one."""
+    if len(prompt) > PROMPT_CHARACTERS:
+        return None
     for family in FAMILIES:
         slip = draw(prompt, family.slips)
         steps = family.begin(Task(prompt=prompt, slip=slip))
@@ -58,12 +64,8 @@ def rounds(since: Sequence[AskedMessage]) -> Iterator[tuple[Result, ...]]:
     """Give the results of each turn with calls, in the order of the calls."""
     for index, message in enumerate(since):
         if message.role == "assistant" and message.tool_calls:
-            answers: list[AskedMessage] = []
-            for later in since[index + 1 :]:
-                if later.role == "assistant":
-                    break
-                if later.role == "tool":
-                    answers.append(later)
+            later = takewhile(lambda other: other.role != "assistant", since[index + 1 :])
+            answers = [other for other in later if other.role == "tool"]
             yield in_order([one.id or "" for one in message.tool_calls], answers)
 
 
@@ -86,7 +88,7 @@ def replay(steps: Steps, done: Iterator[tuple[Result, ...]]) -> Turn:
             following = steps.send((*results, *[LOST] * wanted)[:wanted])
     except StopIteration as end:
         return end.value
-    except Puzzled as reason:
+    except (Puzzled, RecursionError) as reason:  # files may be nested deeper than Python's stack
         return turn(
             f"I can't go on from here: {reason}.",
             text=f"I could not finish this task: {reason}.",

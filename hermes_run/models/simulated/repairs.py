@@ -20,6 +20,7 @@ from hermes_run.models.simulated.results import shorten
 from hermes_run.models.simulated.steps import Puzzled
 
 COMMANDS = ("cat", "cp", "cut", "date", "echo", "grep", "head", "ls", "mkdir", "mv", "sed", "sort")
+LONGEST = 60
 BLOCKS = ("def", "class", "if", "elif", "else", "for", "while", "with", "try", "except", "finally")
 
 
@@ -51,21 +52,24 @@ def repair(fault: Fault) -> Repair:
     unimported = re.search(r"NameError: name '(\w+)' is not defined", fault.printed)
     if unimported and unimported[1] in sys.stdlib_module_names:
         return add_import(fault, unimported[1])
-    line = line_of(fault)
+    place = place_of(fault)
+    line = fault.source.split("\n")[place]
     for pattern, rule in RULES:
         found = re.search(pattern, fault.printed, re.MULTILINE)
         better = rule(found, line, fault) if found else None
         if found and better is not None and better != line:
-            return unique_change(fault, line, better, shorten(found[0]))
+            return change_line(fault, place, better, shorten(found[0]))
     raise Puzzled(f"I don't know how to repair this: {shorten(fault.printed)}")
 
 
 def add_import(fault: Fault, module: str) -> Repair:
     """Import a module above the other imports, or above the first line."""
-    lines = [line for line in fault.source.split("\n") if not line.startswith("#!")]
-    imports = (line for line in lines if re.match(r"(?:import|from) ", line))
-    first = next(imports, lines[0])
-    return unique_change(fault, first, f"import {module}\n{first}", f"{module} is not imported")
+    lines = fault.source.split("\n")
+    imports = [at for at, line in enumerate(lines) if re.match(r"(?:import|from) ", line)]
+    code = [at for at, line in enumerate(lines) if not line.startswith("#!")]
+    place = (*imports, *code)[0]
+    added = f"import {module}\n{lines[place]}"
+    return change_line(fault, place, added, f"{module} is not imported")
 
 
 def missing_file(fault: Fault) -> str:
@@ -81,39 +85,47 @@ def rename_file(fault: Fault, listed: list[str]) -> Repair:
         Puzzled: nothing there has a name like it.
     """
     missing = PurePosixPath(missing_file(fault))
-    close = difflib.get_close_matches(missing.name, listed, n=1, cutoff=0.5)
-    if not close or missing.name not in fault.source:
+    near = closest(missing.name, listed)
+    if near is None or missing.name not in fault.source:
         raise Puzzled(f"there is nothing like {missing} here")
-    line = next(line for line in fault.source.split("\n") if missing.name in line)
-    better = line.replace(missing.name, close[0])
-    return unique_change(fault, line, better, f"There is no {missing.name} but {close[0]}")
+    lines = fault.source.split("\n")
+    place = next(at for at, line in enumerate(lines) if missing.name in line)
+    better = lines[place].replace(missing.name, near)
+    return change_line(fault, place, better, f"There is no {missing.name} but {near}")
 
 
-def line_of(fault: Fault) -> str:
-    """Give the line the message points at: the last one of this script."""
+def place_of(fault: Fault) -> int:
+    """Give the index of the line the message points at: the last one of this script.
+
+    Raises:
+        Puzzled: it points at none.
+    """
     name = re.escape(PurePosixPath(fault.path).name)
-    found = re.findall(rf"{name}(?:\", line |: line )(\d+)", fault.printed)
-    lines = fault.source.split("\n")
+    found = re.findall(rf"{name}(?:\", line |: line )(\d{{1,6}})", fault.printed)
     place = int(found[-1]) if found else 0
-    if not 0 < place <= len(lines):
+    if not 0 < place <= fault.source.count("\n") + 1:
         raise Puzzled(f"the error names no line: {shorten(fault.printed)}")
-    return lines[place - 1]
+    return place - 1
 
 
-def unique_change(fault: Fault, line: str, better: str, reason: str) -> Repair:
-    """Make the change of a line, with the line before it where the line alone is not unique."""
-    old, new = line, better
+def change_line(fault: Fault, place: int, better: str, reason: str) -> Repair:
+    """Make the change of a line, with as many lines around it as make it stand there once."""
     lines = fault.source.split("\n")
-    at = lines.index(line)
-    while fault.source.count(old) > 1 and at > 0:
-        at -= 1
-        old, new = f"{lines[at]}\n{old}", f"{lines[at]}\n{new}"
-    return Repair(old=old, new=new, reason=reason)
+    first, end = place, place + 1
+    while fault.source.count("\n".join(lines[first:end])) > 1:
+        first, end = (first - 1, end) if first else (first, end + 1)
+    before, after = lines[first:place], lines[place + 1 : end]
+    return Repair(
+        old="\n".join(lines[first:end]),
+        new="\n".join([*before, better, *after]),
+        reason=reason,
+    )
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """Give the known word most like a misspelled one."""
-    close = difflib.get_close_matches(word, sorted(set(known) - {word}), n=1)
+    """Give the known word most like a misspelled one; comparing takes the square of the length."""
+    short = sorted(other for other in set(known) - {word} if len(other) <= LONGEST)
+    close = difflib.get_close_matches(word[:LONGEST], short, n=1)
     return close[0] if close else None
 
 

@@ -43,6 +43,7 @@ async def serve(port: int = 0, latency_s: float = 0.0) -> AsyncGenerator[str]:
     runner = web.AppRunner(
         application(latency_s),
         access_log=None,
+        handler_cancellation=True,  # who has gone needs no reply
         keepalive_timeout=KEEPALIVE_S,
         shutdown_timeout=SHUTDOWN_S,
     )

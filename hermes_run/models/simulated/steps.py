@@ -69,12 +69,17 @@ class Puzzled(Exception):
 
 def turn(reasoning: str, *calls: Call, text: str = "") -> Turn:
     """Make a turn."""
-    return Turn(reasoning=reasoning, calls=calls, text=text)
+    return Turn(reasoning=whole(reasoning), calls=calls, text=whole(text))
 
 
 def call(name: str, **arguments: Json) -> Call:
     """Make a call of any tool."""
-    return Call(name=name, arguments=json.dumps(arguments, ensure_ascii=False))
+    return Call(name=name, arguments=whole(json.dumps(arguments, ensure_ascii=False)))
+
+
+def whole(text: str) -> str:
+    """Replace half surrogate pairs, which no JSON encoder of ours would write."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def terminal(command: str) -> Call:

@@ -42,10 +42,11 @@ def merge(of: tuple[str, ...], out: str) -> Steps:
     )
     values = [parsed(result, path) for result, path in zip(results, of, strict=True)]
     merged = reduce(overlay, values)
+    text = json.dumps(merged, indent=2, ensure_ascii=False)
     yield turn(
         f"{', '.join(map(describe, values))}. Later files win; together that is "
         f"{describe(merged)}.",
-        write_file(out, json.dumps(merged, indent=2, ensure_ascii=False) + "\n"),
+        write_file(out, f"{text}\n"),
     )
     (checked,) = yield turn("Is it valid?", terminal(f"python3 -m json.tool {quote(out)} | wc -l"))
     if checked.failed:
@@ -57,7 +58,7 @@ def parsed(result: Result, path: str) -> Json:
     """Read a file's JSON."""
     try:
         return json.loads(file_text(result))
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise Puzzled(f"{path} is not valid JSON ({error})") from error
 
 

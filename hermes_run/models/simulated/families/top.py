@@ -25,7 +25,7 @@ WORDS = phrase(r"\bwords?\b")
 FIELD = phrase(r"\b(first|second|third|fourth|fifth|sixth|seventh)\s+(?:field|column|word)")
 FIELDS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
 COUNTING = "LC_ALL=C sort | uniq -c | LC_ALL=C sort -k1,1nr -k2,2 | head -n {count}"
-COUNTED = re.compile(r"^\s*(\d+)\s+(\S.*)$", re.MULTILINE)
+COUNTED = re.compile(r"^ *(\d+) +(\S.*)$", re.MULTILINE)
 
 
 def begin(task: Task) -> Steps | None:

@@ -14,6 +14,7 @@ from hermes_run.models.simulated.policy import next_turn
 from hermes_run.models.simulated.request import read
 from hermes_run.models.simulated.results import read_result
 from hermes_run.models.simulated.steps import Turn
+from hermes_run.models.simulated.wire import chunks, completion, reply_to
 
 NAMES = ("terminal", "read_file", "write_file", "patch", "search_files")
 TOOLS = [{"type": "function", "function": {"name": name}} for name in NAMES]
@@ -53,7 +54,9 @@ def commands(turn) -> list[str]:
     return [json.loads(call.arguments)["command"] for call in turn.calls]
 
 
-@pytest.mark.parametrize("prompt", ["What is love?", "", "write a poem about count.txt", "🦀" * 99])
+@pytest.mark.parametrize(
+    "prompt", ["What is love?", "", "write a poem about count.txt", "🦀" * 99, COUNT + " " * 2000]
+)
 def test_a_prompt_of_no_known_kind_gets_an_honest_short_answer(prompt):
     """The model says what it is and what it knows, and calls nothing."""
     turn = respond([user(prompt)])
@@ -132,6 +135,14 @@ def test_a_missing_result_is_a_failed_one():
     assert "no result" in turn.text
 
 
+def test_files_nested_too_deeply_end_in_an_honest_answer():
+    """JSON that can be read but not written again is no reason to fail."""
+    deep = '1|{"a":' + '{"a":' * 900 + "1" + "}" * 901
+    for task in ("Merge a.json and b.json into c.json.", "Convert a.json to b.csv."):
+        turn = respond([user(task), called("p", "q"), result("p", deep), result("q", deep)])
+        assert turn.calls or turn.text.startswith("I could not finish this task")
+
+
 def test_a_history_longer_than_the_task_gets_its_last_answer():
     """Turns that the policy would not have made don't matter once it is through."""
     done = [called("p"), result("p", printed("1 a.txt 3\nb.txt 8"))] * 9
@@ -164,6 +175,7 @@ HOSTILE = st.one_of(
     st.text(string.printable),
     st.builds(printed, st.text(), st.integers(-2, 2)),
     st.builds(lambda line: f"1|{line}\n2|{line}", st.text()),
+    st.sampled_from(['1|{"a": "\\ud800"}', '{"output": "5 \\ud800", "exit_code": 1}', "\udc00"]),
     st.builds(lambda line: f"src/a.py:1:{line}\nsrc/b.py:2:AB", st.text()),
     st.sampled_from(["5\n", "1|{}", "1|[]", '1|{"a": 1}', "1|x,y", "src/a.txt", "AB = 1"]),
     st.sampled_from([printed(f'{e} "run.py", line 1', 1) for e in ("NameError: name 'x'", "File")]),
@@ -172,13 +184,18 @@ HOSTILE = st.one_of(
 
 @given(task=st.sampled_from(TASKS), contents=st.lists(HOSTILE, max_size=8))
 def test_no_tool_output_whatever_makes_the_policy_fail(task, contents):
-    """Every history gets a turn that thinks, and that calls or answers."""
+    """Every history gets a turn that thinks, that calls or answers, and that can be sent."""
     messages = [user(task)]
     for content in contents:
         messages += [called("p", "q"), result("p", content), result("q", content)]
-    turn = respond(messages)
+    request = read(json.dumps({"messages": messages, "tools": TOOLS}).encode())
+    turn = next_turn(request)
     assert turn.reasoning
     assert turn.calls or turn.text
+    reply = reply_to(request, turn, created=0)
+    sent = json.loads(completion(reply))["choices"][0]["message"]
+    assert (sent["content"] or "") == turn.text
+    assert b"".join(chunks(reply, include_usage=True)).endswith(b"data: [DONE]\n\n")
 
 
 @given(st.recursive(st.none() | st.text() | st.floats(), lambda one: st.lists(one) | st.just({})))
