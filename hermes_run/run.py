@@ -28,7 +28,8 @@ from recorder.events import Event, ModelReplied, timestamp
 from recorder.journal import JournalSettings
 from recorder.json_text import decode, encode
 from recorder.messages import Json, Message
-from recorder.record import Record, open_record
+from recorder.opening import open_record
+from recorder.record import Record
 from recorder.session import Session
 from recorder.statistics import RunStatistics
 from recorder.version import VERSION
@@ -129,11 +130,7 @@ class Run:
     async def _refresh(self) -> None:
         while True:
             await anyio.sleep(REFRESH_S)
-            try:
-                await self.record.write_statistics()
-            except OSError as error:
-                # A full disk, mostly: the journal waits for room, and this can be written later.
-                self.plan.log.warning("statistics.json was not refreshed", error=str(error))
+            await self.record.write_statistics()
 
     async def _watch_deadline(self) -> None:
         deadline = self.plan.settings.deadline

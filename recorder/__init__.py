@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from recorder import formats as formats
     from recorder import stats as stats
     from recorder.blocking import open_sync as open_sync
+    from recorder.opening import open_record as open  # noqa: A004  # recorder.open reads as it should
     from recorder.reader import fold_journal as fold_journal
-    from recorder.record import open_record as open  # noqa: A004  # recorder.open reads as it should
     from recorder.settings import JournalSettings as JournalSettings
 
 _PUBLIC = {
     "JournalSettings": ("recorder.settings", "JournalSettings"),
     "fold_journal": ("recorder.reader", "fold_journal"),
-    "open": ("recorder.record", "open_record"),
+    "open": ("recorder.opening", "open_record"),
     "open_sync": ("recorder.blocking", "open_sync"),
 }
 _MODULES = ("errors", "formats", "stats")

@@ -11,7 +11,8 @@ from typing import Unpack
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from recorder.messages import Effect, Json, Message, Origin, Outcome
-from recorder.record import Record, open_record
+from recorder.opening import open_record
+from recorder.record import Record
 from recorder.recording import Opening, Recording, ReplyFields, ReturnFields
 from recorder.session import Session
 from recorder.settings import DEFAULTS, JournalSettings

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TypeAlias, Unpack, cast
 
 import anyio
 import msgspec
 
 from recorder import files
-from recorder.disk import FULL, Disk
+from recorder.disk import FULL
 from recorder.errors import JournalError, MisuseError
-from recorder.events import Event, SessionStarted, timestamp, tools_hash
+from recorder.events import (
+    CRASHED,
+    Event,
+    SessionResumed,
+    SessionStarted,
+    tools_hash,
+)
 from recorder.formats import row
-from recorder.journal import Journal, open_journal
+from recorder.journal import Journal
 from recorder.json_text import encode
 from recorder.messages import Json, Message, Outcome
 from recorder.recording import Opening, Recording, plain, whole
-from recorder.run_directory import JOURNAL, RunDirectory, open_new
+from recorder.run_directory import RunDirectory
 from recorder.session import Session
-from recorder.settings import DEFAULTS, JournalSettings
 from recorder.sinks import Sink, Tee
 from recorder.statistics import StatisticsFold
 
@@ -34,11 +37,18 @@ _END_S = 30.0
 class Record:
     """An open run directory; made by :func:`open_record`."""
 
-    def __init__(self, opened: RunDirectory, run: str, journal: Journal) -> None:
+    def __init__(
+        self,
+        opened: RunDirectory,
+        run: str,
+        journal: Journal,
+        statistics: StatisticsFold | None = None,
+    ) -> None:
         self.directory = opened.path
         self.run = run
         self.journal = journal
-        self.statistics = StatisticsFold()
+        self.statistics = statistics or StatisticsFold()
+        self.resumed: set[str] = set()
         self._opened = opened
         self._others: Sink = Tee()
         self._declared: dict[str, _Declared] = {}
@@ -101,6 +111,31 @@ class Record:
         """
         recording = Recording(_new(opening.get("id", "")), self)
         await self._begin(recording, messages, tools, opening)
+        return recording
+
+    async def resume(
+        self, session: Session, *, anew: bool = False, drift: Sequence[str] = ()
+    ) -> Recording:
+        """Go on with *session* as it was recorded; whoever calls this ends it and its row.
+
+        Args:
+            session: the session, folded whole.
+            anew: begin again with the turns it was started with.
+            drift: the settings that are not those it was started with.
+
+        Raises:
+            MisuseError: the session never started.
+            JournalError: it can't be recorded.
+        """
+        recording = Recording(session, self)
+        self.resumed.add(session.id)
+        await recording.record(
+            SessionResumed,
+            attempt=session.attempt + 1,
+            previous=session.ended.outcome if session.ended else CRASHED,
+            anew=anew,
+            drift=tuple(drift),
+        )
         return recording
 
     async def finish(self, session: Session) -> None:
@@ -224,46 +259,5 @@ class Record:
                 await self.finish(recording.session)
 
 
-def _name(path: Path) -> str:
-    return f"{path.absolute().name}-{timestamp(time.time())}"
-
-
 def _new(name: str) -> Session:
     return Session(id=name or secrets.token_hex(8))
-
-
-@asynccontextmanager
-async def open_record(
-    directory: str | Path,
-    run: str | None = None,
-    settings: JournalSettings = DEFAULTS,
-    disk: Disk | None = None,
-) -> AsyncGenerator[Record]:
-    """Begin the record of a run in *directory*, which must not hold one yet.
-
-    Leaving the block makes everything durable, also when the block is cancelled.
-
-    Args:
-        directory: the run directory; it is made where it is missing.
-        run: the run's id; by default made from the directory's name and the time.
-        settings: how the journal commits.
-        disk: what to write with.
-
-    Raises:
-        RunExistsError: there is a run in *directory* already.
-        RunLockedError: another process owns *directory*.
-        RunDirectoryError: *directory* can't be used.
-        JournalError: the disk refuses the record.
-    """
-    path, disk = Path(directory), disk or Disk()
-    run = run or _name(path)
-    async with open_new(path, disk) as opened:
-        record: Record | None = None
-        try:
-            async with open_journal(path / JOURNAL, run, settings, disk) as journal:
-                record = Record(opened, run, journal)
-                yield record
-        finally:
-            if record and not record.journal.failed:
-                with anyio.CancelScope(shield=True):  # bounded by the disk
-                    await record.write_statistics_now()

@@ -95,6 +95,35 @@ async def open_new(path: Path, disk: Disk) -> AsyncGenerator[RunDirectory]:
         yield directory
 
 
+@asynccontextmanager
+async def own_existing(path: Path) -> AsyncGenerator[None]:
+    """Own the run directory *path*, which must hold a run.
+
+    Raises:
+        RunDirectoryError: there is no run in *path*, or it can't be used.
+        RunLockedError: another process owns *path*.
+    """
+    journal = path / JOURNAL
+    if not (journal.is_dir() and segments(journal)):
+        raise RunDirectoryError(f"{path} holds no run: name a folder that has journal/ in it")
+    with own(path):
+        yield
+
+
+@asynccontextmanager
+async def open_rows_of(path: Path, disk: Disk) -> AsyncGenerator[RunDirectory]:
+    """Open the rows of a run directory that is owned already.
+
+    Raises:
+        RunDirectoryError: *path* can't be used.
+        JournalError: rows could not be made durable.
+    """
+    async with AsyncExitStack() as stack:
+        directory = RunDirectory(path, disk)
+        await directory.open(stack)
+        yield directory
+
+
 def _claim(stack: AsyncExitStack, path: Path, disk: Disk) -> None:
     try:
         disk.make_directory(path)

@@ -33,6 +33,12 @@ class Standing(msgspec.Struct, frozen=True):
     row_hash: str
     sample: int
     ended: str = CRASHED
+    attempt: int = 1
+
+    @property
+    def over(self) -> bool:
+        """Whether its last attempt has an end, and so a row."""
+        return self.ended != CRASHED
 
 
 class Standings(msgspec.Struct, frozen=True):
@@ -124,7 +130,11 @@ def _note(sessions: dict[str, Standing], entry: Entry) -> None:
         sessions[event.session] = Standing(event.prompt_key, event.row_hash, event.sample)
     elif event.session not in sessions:
         raise contradiction(entry, f"session {event.session!r} never started")
-    elif isinstance(event, SessionEnded | SessionResumed):
-        ended = event.outcome if isinstance(event, SessionEnded) else CRASHED
-        standing = msgspec.structs.replace(sessions[event.session], ended=ended)
+    elif isinstance(event, SessionEnded):
+        standing = msgspec.structs.replace(sessions[event.session], ended=event.outcome)
         sessions[event.session] = standing
+    elif isinstance(event, SessionResumed):
+        standing = sessions[event.session]
+        sessions[event.session] = msgspec.structs.replace(
+            standing, ended=CRASHED, attempt=event.attempt
+        )

@@ -1,0 +1,117 @@
+"""Begin the record of a run, or go on with one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVarTuple
+
+import anyio
+import anyio.to_thread
+
+from recorder.disk import Disk
+from recorder.errors import JournalError
+from recorder.events import timestamp
+from recorder.journal import open_journal
+from recorder.mending import forget, mend
+from recorder.record import Record
+from recorder.run_directory import FAILED, JOURNAL, RunDirectory, open_new, open_rows_of
+from recorder.settings import DEFAULTS, JournalSettings
+from recorder.standing import Standings
+from recorder.statistics import StatisticsFold
+
+Arguments = TypeVarTuple("Arguments")
+
+
+@asynccontextmanager
+async def open_record(
+    directory: str | Path,
+    run: str | None = None,
+    settings: JournalSettings = DEFAULTS,
+    disk: Disk | None = None,
+) -> AsyncGenerator[Record]:
+    """Begin the record of a run in *directory*, which must not hold one yet.
+
+    Leaving the block makes everything durable, also when the block is cancelled.
+
+    Args:
+        directory: the run directory; it is made where it is missing.
+        run: the run's id; by default made from the directory's name and the time.
+        settings: how the journal commits.
+        disk: what to write with.
+
+    Raises:
+        RunExistsError: there is a run in *directory* already.
+        RunLockedError: another process owns *directory*.
+        RunDirectoryError: *directory* can't be used.
+        JournalError: the disk refuses the record.
+    """
+    path, disk = Path(directory), disk or Disk()
+    run = run or _name(path)
+    async with (
+        open_new(path, disk) as opened,
+        _recording(opened, run, settings, StatisticsFold()) as record,
+    ):
+        yield record
+
+
+@asynccontextmanager
+async def reopen_record(
+    directory: str | Path, standings: Standings, settings: JournalSettings = DEFAULTS
+) -> AsyncGenerator[Record]:
+    """Go on with the record of a run, in a segment of its own; the directory is owned already.
+
+    Rows that are missing are written first. When the block ends, rows that sessions had before
+    they went on are gone.
+
+    Args:
+        directory: the run directory.
+        standings: where its sessions stand.
+        settings: how the journal commits.
+
+    Raises:
+        RunDirectoryError: *directory* can't be used.
+        JournalError: the disk refuses the record.
+        CorruptJournalError: a session that has no row can't be folded.
+    """
+    path, disk = Path(directory), Disk()
+    failed = path / FAILED
+    await _blocking(mend, path, standings)
+    size = failed.stat().st_size if failed.exists() else 0
+    async with (
+        open_rows_of(path, disk) as opened,
+        _recording(opened, standings.run, settings, standings.statistics) as record,
+    ):
+        yield record
+    with anyio.CancelScope(shield=True):  # bounded by the disk: a thread can't be given up
+        if record.resumed:
+            await _blocking(forget, failed, record.resumed, size)
+
+
+@asynccontextmanager
+async def _recording(
+    opened: RunDirectory, run: str, settings: JournalSettings, statistics: StatisticsFold
+) -> AsyncGenerator[Record]:
+    record: Record | None = None
+    try:
+        async with open_journal(opened.path / JOURNAL, run, settings, opened.disk) as journal:
+            record = Record(opened, run, journal, statistics)
+            yield record
+    finally:
+        if record and not record.journal.failed:
+            with anyio.CancelScope(shield=True):  # bounded by the disk
+                await record.write_statistics_now()
+
+
+async def _blocking(function: Callable[[*Arguments], object], *arguments: *Arguments) -> None:
+    """Run what blocks on files in a thread; what the disk refuses is the record's failure."""
+    try:
+        await anyio.to_thread.run_sync(function, *arguments)
+    except OSError as error:
+        raise JournalError(f"the rows can't be put in order: {error}") from error
+
+
+def _name(path: Path) -> str:
+    return f"{path.absolute().name}-{timestamp(time.time())}"
