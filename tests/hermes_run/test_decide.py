@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_run.decide import Ask, Call, Stop, decide
+from hermes_run.decide import SANDBOX_BROKE, Ask, Call, Stop, decide
 from hermes_run.limits import Limits
 from recorder.errors import MisuseError
 from recorder.events import (
@@ -99,6 +99,25 @@ def test_calls_without_a_result_are_due_first(facts, missing):
 def test_calls_that_an_input_row_ends_with_are_run():
     """A history may be cut between a call and its result."""
     session = after(messages=(USER, Message("assistant", None, calls=(A,))))
+    assert decide(session, Limits()) == Call((A,))
+
+
+def broke(output: str | None) -> tuple[type, dict]:
+    """Make the fact of a call that failed because its sandbox did."""
+    fields = {"call_id": "b", "status": "error", "output": output, "flags": (SANDBOX_BROKE,)}
+    return ToolReturned, fields
+
+
+@pytest.mark.parametrize(("output", "error"), [("no disk", "no disk"), (None, SANDBOX_BROKE)])
+def test_a_broken_sandbox_ends_the_session_before_anything_else(output, error):
+    """Calls that still wait are not run in it."""
+    session = after(replied(calls=(A, B)), broke(output))
+    assert decide(session, Limits()) == Stop("tool_error", "sandbox", error)
+
+
+def test_a_sandbox_that_broke_before_the_session_was_resumed_ends_nothing():
+    """The new attempt has a sandbox of its own."""
+    session = after(replied(calls=(A, B)), broke("no disk"), ENDED, RESUMED)
     assert decide(session, Limits()) == Call((A,))
 
 
