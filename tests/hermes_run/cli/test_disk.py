@@ -1,0 +1,83 @@
+"""A disk that takes no more: the run waits for room, or stops and says what it lost."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from recorder.reader import fold_journal
+
+FULL = 100_000
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with very little room."""
+    path = tmp_path / "small"
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={FULL}", "tmpfs", str(path)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("a tmpfs can't be mounted here")
+    yield path
+    subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+@pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no coverage be written by a process that may hardly write anything."""
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+
+
+@pytest.mark.root
+def test_a_full_disk_pauses_the_run_until_there_is_room(process, prompts, rows_of, small_disk):
+    """Nothing is asked meanwhile, nothing is lost, and the pause is said at once."""
+    path = prompts(*[{"id": str(number), "prompt": "x" * FULL} for number in range(3)])
+    running = process("--model", "simulated", "--out", small_disk, "--name", "mine", path)
+    said = ""
+    for line in running.stderr:
+        said += line
+        if "PAUSED, nothing is asked until it can be recorded" in line:
+            break
+    remount = ["mount", "-o", "remount,size=50m", str(small_disk)]
+    subprocess.run(remount, check=True)
+    out, err = running.communicate(timeout=60)
+    assert "No space left on device" in said
+    assert running.returncode == 0, said + err
+    assert "3 sessions: 3 completed" in err
+    assert len(rows_of(out)) == 3
+
+
+def test_a_file_that_may_not_grow_stops_the_run(process, prompts, tmp_path, unmeasured):
+    """Exit code 74, what is kept and where, how to go on; the journal is whole."""
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
+
+    rows = [{"id": str(number), "prompt": "x" * 3000} for number in range(64)]
+    typed = ["--model", "simulated", "--concurrency", 8, "--name", "mine", prompts(*rows)]
+    running = process(*typed, preexec_fn=limited)
+    out, err = running.communicate(timeout=60)
+    assert (running.returncode, out) == (74, "")
+    assert "File too large" in err
+    assert "go on with `hermes-run resume runs/mine`" in err
+    assert "Traceback" not in err
+    sessions = fold_journal(tmp_path / "runs" / "mine" / "journal").sessions.values()
+    assert sessions
+    assert all(session.ended for session in sessions)
+
+
+def test_a_run_that_cannot_even_begin_says_so(process, prompts, unmeasured):
+    """run.json does not fit."""
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+
+    running = process("--model", "simulated", prompts({"prompt": "x"}), preexec_fn=limited)
+    out, err = running.communicate(timeout=60)
+    assert (running.returncode, out) == (74, "")
+    assert "File too large" in err
+    assert "The record could not be written, so the run stopped." in err
