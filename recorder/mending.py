@@ -12,20 +12,17 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Collection, Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 
 import msgspec
 
+from recorder.archive import Archive
 from recorder.disk import Disk
 from recorder.formats import row
 from recorder.json_text import encode
 from recorder.reader import lines
 from recorder.run_directory import FAILED, JOURNAL, TRAJECTORIES
-from recorder.standing import Standings, fold_some
-
-_AT_ONCE = 256
-"""Sessions folded at once to make their rows, so that memory stays flat."""
+from recorder.standing import Standings
 
 
 class _Row(msgspec.Struct):
@@ -47,12 +44,10 @@ def mend(directory: Path, standings: Standings) -> int:
     kept = _settle(directory / TRAJECTORIES, _over(standings, completed=True))
     kept |= _settle(directory / FAILED, _over(standings, completed=False))
     sessions = standings.sessions.items()
-    missing = iter([name for name, each in sessions if each.over and name not in kept])
-    count = 0
-    while names := list(islice(missing, _AT_ONCE)):
-        _append_rows(directory, standings.run, names)
-        count += len(names)
-    return count
+    missing = [name for name, each in sessions if each.over and name not in kept]
+    if missing:
+        _append_rows(directory, standings.run, missing)
+    return len(missing)
 
 
 def forget(path: Path, names: Collection[str], size: int) -> None:
@@ -101,21 +96,20 @@ def _without(path: Path, names: Collection[str], size: int) -> Iterator[bytes]:
 
 
 def _rows(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Give the whole rows of a file with their ids; a row that can't be read has none."""
+    """Give the rows of a file with their ids; one that is torn or can't be read has none."""
     if not path.exists():
         return
     for line in lines(path):
-        if not line.complete:
-            return
         try:
-            name = _decoder.decode(line.content).id
+            name = _decoder.decode(line.content).id if line.complete else ""
         except msgspec.DecodeError:
             name = ""
         yield name, line.content
 
 
 def _append_rows(directory: Path, run: str, names: list[str]) -> None:
-    for session in fold_some(directory / JOURNAL, names).values():
+    archive = Archive(directory / JOURNAL, names)
+    for session in map(archive.fold, names):
         completed = session.ended is not None and session.ended.outcome == "completed"
         with (directory / (TRAJECTORIES if completed else FAILED)).open("ab") as file:
             file.write(encode(row.render(session, run)) + b"\n")

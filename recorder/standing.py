@@ -1,17 +1,14 @@
 """Where every session of a journal stands, flat in memory: what a run needs to go on.
 
-A session is a few words here. Those that are to go on are folded whole in a second reading, which
-looks only at the name on every other line.
+A session is a few words here; :mod:`recorder.archive` gives one whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import msgspec
 
-from recorder.errors import CorruptJournalError, RunDirectoryError
 from recorder.events import (
     CRASHED,
     SegmentOpened,
@@ -19,10 +16,7 @@ from recorder.events import (
     SessionResumed,
     SessionStarted,
 )
-from recorder.framing import checksum, unframe
-from recorder.reader import Entry, Folding, Line, Order, Torn, contradiction, lines, read
-from recorder.segment import segments
-from recorder.session import Session
+from recorder.reader import Entry, Order, Torn, contradiction, read
 from recorder.statistics import StatisticsFold
 
 
@@ -70,58 +64,6 @@ def stand(directory: Path) -> Standings:
             statistics.add(entry.event)
             _note(sessions, entry)
     return Standings(run, sessions, statistics, tuple(torn))
-
-
-def fold_some(directory: Path, names: Collection[str]) -> dict[str, Session]:
-    """Fold the sessions called *names* and no others.
-
-    Raises:
-        CorruptJournalError: a line of theirs contradicts an earlier one.
-        RunDirectoryError: there is no such folder, or it can't be read.
-    """
-    folding = Folding()
-    try:
-        for entry in _of(directory, names):
-            folding.add(entry)
-    except OSError as error:
-        raise RunDirectoryError(f"the journal can't be read: {error}") from error
-    return folding.sessions
-
-
-class _Name(msgspec.Struct):
-    """All that a line is looked at for."""
-
-    session: str = ""
-
-
-_decoder = msgspec.json.Decoder(_Name)
-
-
-def _of(directory: Path, names: Collection[str]) -> Iterator[Entry]:
-    """Give the events of some sessions and those about segments; torn tails are passed over."""
-    for path in segments(directory):
-        for line in lines(path):
-            if _is_of(line, names):
-                yield Entry(unframe(line.content), path.name, line.number, checksum(line.content))
-
-
-def _is_of(line: Line, names: Collection[str]) -> bool:
-    try:
-        name = _decoder.decode(line.content).session
-    except msgspec.DecodeError:
-        return _is_slowly_of(line, names)
-    return not name or name in names
-
-
-def _is_slowly_of(line: Line, names: Collection[str]) -> bool:
-    """Look into a line that holds lone surrogates, or is torn."""
-    try:
-        name = unframe(line.content).session
-    except CorruptJournalError:
-        if line.complete:
-            raise
-        return False
-    return not name or name in names
 
 
 def _note(sessions: dict[str, Standing], entry: Entry) -> None:

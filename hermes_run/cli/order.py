@@ -10,11 +10,11 @@ import msgspec
 from hermes_run.config import Settings
 from hermes_run.intake import Intake
 from hermes_run.prompts import check_file, count_rows, read_prompts
+from hermes_run.run import name_run
 from hermes_run.tools.toolbox import Toolbox
 from hermes_run.tools.toolsets import load_toolbox
-from hermes_run.run import name_run
 from recorder.errors import RunExistsError
-from recorder.record import JOURNAL
+from recorder.run_directory import JOURNAL
 
 _STEM = 100
 
