@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
 
 import msgspec
@@ -77,10 +78,11 @@ async def read_prompts(path: Path, system: str | None = None) -> AsyncGenerator[
     """
     reading = Reading(system)
     number = 0
-    async for line in files.lines(path):
-        number += 1
-        if line.strip(b" \t\r\xef\xbb\xbf"):
-            yield reading.row(number, line)
+    async with aclosing(files.lines(path)) as lines:
+        async for line in lines:
+            number += 1
+            if line.strip(b" \t\r\xef\xbb\xbf"):
+                yield reading.row(number, line)
 
 
 class Reading:

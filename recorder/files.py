@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -124,7 +124,7 @@ async def open_rows(
             await rows.close()
 
 
-async def lines(path: Path) -> AsyncIterator[bytes]:
+async def lines(path: Path) -> AsyncGenerator[bytes]:
     """Give the lines of *path*, split at 0x0A only and without it, flat in memory.
 
     Raises:
