@@ -23,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from cyclopts import CycloptsError
 
     from hermes_run.cli.app import app
+    from hermes_run.cli.broken import tell_broken
 
     typed = list(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -33,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except Exception as error:  # noqa: BLE001  # the screen gets a sentence, a file the traceback
+        return tell_broken(error)
 
 
 def _sentence(error: CycloptsError, typed: list[str]) -> str:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import errno
-import os
 import sys
-import tempfile
-import traceback
 from pathlib import Path
 
 import msgspec
 
-from hermes_run.attempt import leaves
-from hermes_run.errors import EndpointError, UsageError
+from hermes_run.cli.broken import tell_broken, tell_where
+from hermes_run.errors import EndpointError, UsageError, leaves
 from hermes_run.failure import Failure
 from hermes_run.progress.words import clean
 from hermes_run.runlog import RUN_LOG, open_log
@@ -64,10 +61,13 @@ def explain(error: BaseException, directory: Path) -> Fault:
 
 def tell(fault: Fault, directory: Path) -> int:
     """Write *fault* to standard error, and its traceback where it can be found; gives the code."""
+    if fault.cause is not None and not (directory / RUN_LOG).exists():
+        return tell_broken(fault.cause)
     print(f"hermes-run: {fault.text}", file=sys.stderr)
     if fault.cause is not None:
-        place = _keep_traceback(fault.cause, directory)
-        print(f"The traceback is in {place}; this is a fault of hermes-run.", file=sys.stderr)
+        with open_log(directory) as log:
+            log.error("the run broke", exc_info=fault.cause)
+        tell_where(directory / RUN_LOG)
     return fault.code
 
 
@@ -102,15 +102,3 @@ def _unreachable(failure: Failure) -> str:
 def clean_lines(text: str) -> str:
     """Make a text of several lines harmless, keeping its lines."""
     return "\n".join(clean(line, _TEXT) for line in text.splitlines())
-
-
-def _keep_traceback(error: BaseException, directory: Path) -> Path:
-    """Write the traceback to the run's log, or to a file of its own where there is no run."""
-    if (directory / RUN_LOG).exists():
-        with open_log(directory) as log:
-            log.error("the run broke", exc_info=error)
-        return directory / RUN_LOG
-    descriptor, path = tempfile.mkstemp(prefix="hermes-run-", suffix=".log")
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.writelines(traceback.format_exception(error))
-    return Path(path)

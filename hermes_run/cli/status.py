@@ -20,7 +20,7 @@ from recorder.json_text import decode, encode
 from recorder.lock import holder
 from recorder.messages import Json
 from recorder.reader import Entry, Torn, read
-from recorder.record import JOURNAL
+from recorder.run_directory import JOURNAL
 from recorder.shapes import object_of
 from recorder.statistics import RunStatistics, StatisticsFold
 

@@ -57,11 +57,9 @@ def start(*arguments: object, **options: Any) -> subprocess.Popen[str]:
     """Start the command as a process of its own; its output is read through pipes."""
     return subprocess.Popen(
         [sys.executable, "-m", "hermes_run", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        **options,
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
     )
 
 

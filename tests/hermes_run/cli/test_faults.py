@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -182,3 +183,13 @@ def test_a_record_that_broke_says_where_the_rest_is(tmp_path):
     assert "nothing was spent" in explain(JournalError("full"), tmp_path).text
     (tmp_path / "journal").mkdir()
     assert f"`hermes-run resume {tmp_path}`" in explain(JournalError("full"), tmp_path).text
+
+
+def test_whatever_breaks_never_shows_a_traceback(command, prompts, monkeypatch):
+    """Not even where the fault is in loading the command itself."""
+    monkeypatch.setitem(sys.modules, "hermes_run.cli.tools", None)
+    done = command("tools")
+    assert done.code == 1
+    assert "something broke: ModuleNotFoundError: import of hermes_run.cli.tools halted" in done.err
+    assert "Traceback" not in done.err
+    Path(done.err.partition("The traceback is in ")[2].partition(";")[0]).unlink()
