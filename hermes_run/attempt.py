@@ -2,64 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from hashlib import sha256
-
 import anyio
-import msgspec
-from structlog.typing import FilteringBoundLogger
 
-from hermes_run.brake import Brake
 from hermes_run.config import Settings
 from hermes_run.errors import SandboxError, UsageError, leaves
-from hermes_run.limits import Limits
+from hermes_run.job import Going, Job
+from hermes_run.limits import Limits, elapsed
 from hermes_run.loop import Agent, drive
-from hermes_run.models.protocol import Model
 from hermes_run.models.wire import Transcript
-from hermes_run.prompts import Prompt
+from hermes_run.plan import Plan
 from hermes_run.retry import Backoff
-from hermes_run.sandboxes.plain import open_plain
-from hermes_run.sandboxes.protocol import Command, Sandbox
-from hermes_run.sandboxes.workspaces import prepare, remove
 from hermes_run.tools.tool import Bounds, Context
-from hermes_run.tools.toolbox import Toolbox
+from hermes_run.workspace import Place, open_workspace
 from recorder.errors import JournalError
 from recorder.json_text import encode
-from recorder.messages import Json, Message
-from recorder.record import Record
+from recorder.messages import Json
 from recorder.recording import Recording
 from recorder.session import Session
 
-WORKSPACES = "workspaces"
 _END_S = 30.0
-
-
-class Job(msgspec.Struct, frozen=True):
-    """A session to run: a prompt, which sample of it, and the tools it gets."""
-
-    prompt: Prompt
-    sample: int
-    toolbox: Toolbox
-    toolsets: tuple[str, ...]
-
-    @property
-    def session_id(self) -> str:
-        """The session's id: the prompt's key and the sample."""
-        return f"{self.prompt.key}-{self.sample}"
-
-
-class Plan(msgspec.Struct, frozen=True):
-    """What all sessions of a run share."""
-
-    settings: Settings
-    model: Model
-    model_name: str
-    provider: str
-    record: Record
-    brake: Brake
-    log: FilteringBoundLogger
-    prefill: tuple[Message, ...] = ()
 
 
 async def attempt(job: Job, plan: Plan) -> Session:
@@ -68,7 +29,7 @@ async def attempt(job: Job, plan: Plan) -> Session:
     Raises:
         JournalError: the record can't be written; the run must stop.
     """
-    recording = await _start(job, plan)
+    recording = await (_go_on(job.going, plan) if job.going else _start(job, plan))
     try:
         await _run(recording, job, plan)
     finally:
@@ -93,12 +54,19 @@ async def _start(job: Job, plan: Plan) -> Recording:
     )
 
 
+async def _go_on(going: Going, plan: Plan) -> Recording:
+    return await plan.record.resume(going.session, anew=going.anew, drift=going.drift)
+
+
 async def _run(recording: Recording, job: Job, plan: Plan) -> None:
     """Drive the session within its time, in its own workspace."""
-    with anyio.move_on_after(plan.settings.session_timeout) as clock:
+    limit = plan.settings.session_timeout
+    left = None if limit is None else max(0.0, limit - elapsed(recording.session))
+    with anyio.move_on_after(left) as clock:
         try:
-            async with _workspace(job, plan) as sandbox:
-                await drive(recording, _agent(job, plan, sandbox))
+            async with open_workspace(recording, job, plan) as place:
+                if place:
+                    await drive(recording, _agent(job, plan, place))
         except Exception as error:  # noqa: BLE001  # whatever broke a session ends that session only
             await _end_broken(recording, plan, error)
     if clock.cancelled_caught and recording.session.ended is None:
@@ -135,34 +103,7 @@ async def _finish(recording: Recording, plan: Plan) -> None:
         await plan.record.finish(recording.session)
 
 
-@asynccontextmanager
-async def _workspace(job: Job, plan: Plan) -> AsyncGenerator[Sandbox]:
-    """Give the session a folder of its own, filled as its row says.
-
-    Raises:
-        SandboxError: the row's ``setup`` command failed.
-    """
-    folder = plan.record.directory / WORKSPACES / _folder_name(job.session_id)
-    try:
-        await prepare(folder, job.prompt.workspace)
-        async with open_plain(folder) as sandbox:
-            if job.prompt.setup:
-                await _set_up(job.prompt.setup, sandbox, plan.settings)
-            yield sandbox
-    finally:
-        if not plan.settings.keep_workspaces:
-            with anyio.move_on_after(_END_S, shield=True):
-                await remove(folder)
-
-
-async def _set_up(line: str, sandbox: Sandbox, settings: Settings) -> None:
-    done = await sandbox.run(Command(line, settings.tool_timeout, settings.tool_output))
-    if done.exit_code != 0:
-        said = done.output.decode("utf-8", "replace").strip()[-500:]
-        raise SandboxError(f"the row's setup command ended with {done.exit_code}: {said}")
-
-
-def _agent(job: Job, plan: Plan, sandbox: Sandbox) -> Agent:
+def _agent(job: Job, plan: Plan, place: Place) -> Agent:
     settings = plan.settings
     schemas = job.toolbox.schemas
     return Agent(
@@ -172,7 +113,7 @@ def _agent(job: Job, plan: Plan, sandbox: Sandbox) -> Agent:
         tools=encode(schemas) if schemas else b"",
         context=Context(
             session=job.session_id,
-            sandbox=sandbox,
+            sandbox=place.sandbox,
             bounds=Bounds(settings.tool_timeout, settings.tool_output),
         ),
         transcript=Transcript(settings.ephemeral_system, plan.prefill),
@@ -185,20 +126,10 @@ def _agent(job: Job, plan: Plan, sandbox: Sandbox) -> Agent:
         backoff=Backoff(settings.attempts, settings.retry_base, settings.retry_cap),
         sampling=_sampling(settings),
         verify=job.prompt.verify,
+        mirror=place.mirror,
     )
 
 
 def _sampling(settings: Settings) -> dict[str, Json]:
     effort = settings.reasoning_effort
     return {**settings.sampling, **({"reasoning_effort": effort} if effort else {})}
-
-
-def _folder_name(session_id: str) -> str:
-    """A session id as one safe folder name; ids come from input rows."""
-    kept = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in session_id)
-    safe = kept.lstrip(".")[:80]
-    return safe if safe == session_id else f"{safe}.{_digest(session_id)}"
-
-
-def _digest(text: str) -> str:
-    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]

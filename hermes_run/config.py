@@ -14,6 +14,7 @@ SIMULATED = "simulated"
 
 Progress: TypeAlias = Literal["auto", "rich", "plain", "json", "none"]
 SandboxName: TypeAlias = Literal["none"]
+WorkspaceOnCrash: TypeAlias = Literal["snapshot", "keep", "fresh"]
 SyncMode: TypeAlias = Literal["event", "group", "none"]
 
 SECRET = ("api_key",)
@@ -84,6 +85,9 @@ class Settings:
     """Seconds that running calls get after the first Ctrl-C."""
     progress: Progress = "auto"
     """How progress is shown on standard error."""
+    workspace_on_crash: WorkspaceOnCrash = "snapshot"
+    """What a session that goes on works in: the copy from before a call that was cut, where there
+    is one; the folder as it is; or one made anew."""
     keep_workspaces: bool = False
     """Leave the sessions' workspaces in the run directory."""
     strict: bool = False

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from hermes_run.attempt import Job
 from hermes_run.config import Settings
 from hermes_run.errors import UsageError
+from hermes_run.job import Job
 from hermes_run.prompts import Prompt, Reject
 from hermes_run.tools.toolbox import Toolbox, make_toolbox
 from hermes_run.tools.toolsets import load_toolbox

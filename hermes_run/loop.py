@@ -18,7 +18,9 @@ from hermes_run.failure import Failure
 from hermes_run.limits import Limits
 from hermes_run.models.protocol import Model, Request
 from hermes_run.models.wire import Transcript
+from hermes_run.recovery import attempt_of
 from hermes_run.retry import Backoff, pause
+from hermes_run.sandboxes.mirror import Mirror, update_mirror
 from hermes_run.sandboxes.protocol import Command
 from hermes_run.tools.call import execute
 from hermes_run.tools.tool import Context
@@ -27,13 +29,17 @@ from recorder.events import ModelFailed, ModelReplied, ToolReturned, ToolStarted
 from recorder.messages import Json, Times, ToolCall
 from recorder.recording import Recording
 from recorder.session import Session
+from recorder.steps import Step
 
 _SCORED = ("completed", "limit", "refused")
 _LASTING = ("workspace", "external")
 
 
 class Agent(msgspec.Struct, frozen=True):
-    """All that a session is driven with; ``verify`` is a command that scores the workspace."""
+    """All that a session is driven with; ``verify`` is a command that scores the workspace.
+
+    ``mirror`` holds the workspace as it was before a step that may change it.
+    """
 
     model: Model
     model_name: str
@@ -46,6 +52,7 @@ class Agent(msgspec.Struct, frozen=True):
     backoff: Backoff = Backoff()
     sampling: dict[str, Json] = {}
     verify: str | None = None
+    mirror: Mirror | None = None
 
 
 async def drive(recording: Recording, agent: Agent) -> Session:
@@ -116,8 +123,13 @@ async def _note(failure: Failure, recording: Recording, agent: Agent) -> None:
 async def _call(calls: tuple[ToolCall, ...], recording: Recording, agent: Agent) -> None:
     """Run *calls* at once; that they started is on disk before an effect that lasts begins."""
     effects = [agent.toolbox.effect_of(call.name) for call in calls]
+    step = recording.session.turns[-1]
+    assert isinstance(step, Step)  # noqa: S101  # narrowed: calls come of the last reply
+    if agent.mirror and "workspace" in effects:
+        await update_mirror(agent.mirror, step.reply.seq)
     for call, effect in zip(calls, effects, strict=True):
-        await recording.record(ToolStarted, call_id=call.id, effect=effect)
+        number = attempt_of(step, call)
+        await recording.record(ToolStarted, call_id=call.id, effect=effect, attempt=number)
     if any(effect in _LASTING for effect in effects):
         await recording.durable()
     async with anyio.create_task_group() as tasks:

@@ -156,8 +156,7 @@ def _given(messages: list[dict[str, Json]]) -> tuple[Message, ...]:
     Raises:
         UsageError: there is nothing in it to answer.
     """
-    parse = load("messages").parse
-    turns = parse({"messages": messages}).turns if parse else ()
+    turns = load("messages").parse({"messages": messages}).turns
     given = tuple(message for turn in turns for message in _flat(turn))
     if not given:
         raise UsageError("`messages` is empty: there is nothing to answer")

@@ -75,10 +75,18 @@ _LASTING: tuple[Effect, ...] = ("workspace", "external")
 
 def _effect(step: Step, call: ToolCall) -> Effect | None:
     """What a call may have changed, if it was ever started."""
-    effects = [started.effect for started in step.started if started.call_id == call.id]
+    effects: list[Effect] = [
+        started.effect for started in step.started if started.call_id == call.id
+    ]
     return effects[-1] if effects else None
 
 
 def attempt_of(step: Step, call: ToolCall) -> int:
     """The number of the next attempt at *call*, from 1."""
     return 1 + sum(started.call_id == call.id for started in step.started)
+
+
+def touched_workspace(session: Session) -> bool:
+    """Whether a call was started that may have changed the workspace."""
+    steps = [turn for turn in session.turns if isinstance(turn, Step)]
+    return any(started.effect == "workspace" for step in steps for started in step.started)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,28 +12,29 @@ import anyio
 import msgspec
 from anyio.abc import ObjectSendStream
 
-from hermes_run.attempt import WORKSPACES, Plan
 from hermes_run.brake import Brake, Cause
-from hermes_run.config import Settings, shown
+from hermes_run.config import Settings
 from hermes_run.errors import UsageError
 from hermes_run.intake import Counts, Intake
 from hermes_run.models.source import Source
+from hermes_run.plan import Plan
 from hermes_run.prompts import Prompt, Reject
+from hermes_run.resume import Resumption
+from hermes_run.run_json import asked, write_run_json
 from hermes_run.runlog import open_log
 from hermes_run.scheduler import schedule
 from hermes_run.tools.toolbox import Toolbox
+from hermes_run.workspace import MIRRORS, WORKSPACES
 from recorder import files
-from recorder.events import Event, ModelReplied, timestamp
+from recorder.events import Event, ModelReplied
 from recorder.journal import JournalSettings
-from recorder.json_text import decode, encode
+from recorder.json_text import decode
 from recorder.messages import Json, Message
-from recorder.opening import open_record
+from recorder.opening import open_record, reopen_record
 from recorder.record import Record
 from recorder.session import Session
 from recorder.statistics import RunStatistics
-from recorder.version import VERSION
 
-RUN = "run.json"
 REJECTS = "rejects.jsonl"
 REFRESH_S = 10.0
 """How often ``statistics.json`` is replaced while running, in seconds."""
@@ -72,11 +72,13 @@ class Report(msgspec.Struct, frozen=True):
 
 
 class Run:
-    """An open run; made by :func:`open_run`."""
+    """An open run; made by :func:`open_run` and :func:`reopen_run`."""
 
-    def __init__(self, plan: Plan, intake: Intake) -> None:
+    def __init__(self, plan: Plan, intake: Intake, resumption: Resumption | None = None) -> None:
         self.plan = plan
         self.intake = intake
+        self._jobs = resumption.jobs(intake.jobs) if resumption else intake.jobs
+        self._gone = len(resumption.rows.gone) if resumption else 0
         self._in_flight = anyio.CancelScope()
 
     @property
@@ -100,14 +102,14 @@ class Run:
             beside.start_soon(self._watch_deadline)
             beside.start_soon(self._drain)
             with self._in_flight:
-                await schedule(self.intake.jobs, self.plan, finished)
+                await schedule(self._jobs, self.plan, finished)
             beside.cancel_scope.cancel()
         await self.intake.finish_counting()
         statistics = self.record.statistics.value()
         return Report(
             directory=str(self.record.directory),
             counts=self.intake.counts,
-            not_started=self.intake.counts.sessions - statistics.started,
+            not_started=self.intake.counts.sessions + self._gone - statistics.started,
             statistics=statistics,
             cause=self.brake.cause,
             reason=self.brake.reason,
@@ -178,10 +180,57 @@ async def open_run(
         JournalError: the record can't be begun.
         UsageError: the prefill file can't be used.
     """
-    async with AsyncExitStack() as stack:
-        prefill = read_prefill(settings.prefill)
-        journal = JournalSettings(sync=settings.sync)
-        record = await stack.enter_async_context(open_record(directory, settings=journal))
+    journal = JournalSettings(sync=settings.sync)
+    async with (
+        open_record(directory, settings=journal) as record,
+        _shared(record, settings, source) as plan,
+    ):
+        await write_run_json(directory, asked(plan, toolbox, prompts or {}))
+        async with files.open_rows(directory / REJECTS) as rejects:
+            yield Run(plan, Intake(rows, settings, toolbox, rejects))
+
+
+@asynccontextmanager
+async def reopen_run(
+    directory: Path,
+    rows: Rows,
+    settings: Settings,
+    source: Source,
+    toolbox: Toolbox,
+    resumption: Resumption,
+) -> AsyncGenerator[Run]:
+    """Go on with a run whose directory is owned already.
+
+    Args:
+        directory: the run directory.
+        rows: all rows of the prompts file, those that are done included.
+        settings: how to go on.
+        source: the model.
+        toolbox: the tools of rows that name none.
+        resumption: what is left to do.
+
+    Raises:
+        RunDirectoryError: the directory can't be used.
+        JournalError: the record can't be written.
+        CorruptJournalError: a session can't be folded.
+        UsageError: the prefill file can't be used.
+    """
+    journal = JournalSettings(sync=settings.sync)
+    async with (
+        reopen_record(directory, resumption.standings, settings=journal) as record,
+        _shared(record, settings, source) as plan,
+    ):
+        await files.replace(directory / REJECTS, b"")  # all rows are read again
+        await resumption.end_gone(record)
+        async with files.open_rows(directory / REJECTS) as rejects:
+            yield Run(plan, Intake(rows, settings, toolbox, rejects), resumption)
+
+
+@asynccontextmanager
+async def _shared(record: Record, settings: Settings, source: Source) -> AsyncGenerator[Plan]:
+    """Open what all sessions of a run share beside its record."""
+    prefill = read_prefill(settings.prefill)
+    with open_log(record.directory) as log:
         plan = Plan(
             settings=settings,
             model=source.model,
@@ -189,17 +238,16 @@ async def open_run(
             provider=source.provider,
             record=record,
             brake=Brake(),
-            log=stack.enter_context(open_log(directory)),
+            log=log,
             prefill=prefill,
         )
         if settings.max_cost_usd is not None:
             record.send_also_to(Budget(plan, settings.max_cost_usd))
-        await _write_run_json(plan, toolbox, prompts or {})
-        rejects = await stack.enter_async_context(files.open_rows(directory / REJECTS))
         try:
-            yield Run(plan, Intake(rows, settings, toolbox, rejects))
+            yield plan
         finally:
-            _remove_empty(directory / WORKSPACES)
+            for name in (WORKSPACES, MIRRORS):
+                _remove_empty(record.directory / name)
 
 
 def read_prefill(path: Path | None) -> tuple[Message, ...]:
@@ -224,23 +272,6 @@ def name_run(settings: Settings, stem: str) -> Path:
     base = f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}"
     names = [base, *(f"{base}-{number}" for number in range(2, 1000))]
     return next(settings.out / name for name in names if not (settings.out / name).exists())
-
-
-async def _write_run_json(plan: Plan, toolbox: Toolbox, prompts: Mapping[str, Json]) -> None:
-    document: dict[str, Json] = {
-        "run": plan.record.run,
-        "created": timestamp(time.time()),
-        "version": VERSION,
-        "python": platform.python_version(),
-        "model": plan.model_name,
-        "provider": plan.provider,
-        "sandbox": plan.settings.sandbox,
-        "prompts": prompts,
-        "settings": shown(plan.settings),
-        "tools": toolbox.schemas,
-    }
-    content = msgspec.json.format(encode(document), indent=2) + b"\n"
-    await files.replace(plan.record.directory / RUN, content)
 
 
 def _remove_empty(folder: Path) -> None:

@@ -11,7 +11,9 @@ from collections.abc import AsyncIterator
 import anyio
 from anyio.abc import ObjectSendStream
 
-from hermes_run.attempt import Job, Plan, attempt
+from hermes_run.attempt import attempt
+from hermes_run.job import Job
+from hermes_run.plan import Plan
 from recorder.session import Session
 
 

@@ -1,0 +1,147 @@
+"""Where a session works: its folder, what is in it at first, and what it was before a crash."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from hashlib import sha256
+
+import anyio
+import msgspec
+from anyio import to_thread
+
+from hermes_run.decide import Stop
+from hermes_run.errors import SandboxError
+from hermes_run.job import Job
+from hermes_run.plan import Plan
+from hermes_run.recovery import UNKNOWN_TEXT, Restore, Unknown, recover, touched_workspace
+from hermes_run.sandboxes.mirror import Mirror, remove_mirror, restore_mirror
+from hermes_run.sandboxes.plain import open_plain
+from hermes_run.sandboxes.protocol import Command, Sandbox
+from hermes_run.sandboxes.workspaces import prepare, remove
+from recorder.recording import Recording
+from recorder.session import Session
+from recorder.steps import Step
+
+WORKSPACES = "workspaces"
+MIRRORS = "mirrors"
+
+_FINAL = ("completed", "refused")
+"""Outcomes after which nothing can go on, so that the workspace is of no more use."""
+
+_END_S = 30.0
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A session's sandbox, and the mirror of its workspace where there is one."""
+
+    sandbox: Sandbox
+    mirror: Mirror | None = None
+
+
+@asynccontextmanager
+async def open_workspace(
+    recording: Recording, job: Job, plan: Plan
+) -> AsyncGenerator[Place | None]:
+    """Give the session a folder of its own: as its row says, or as its past left it.
+
+    Gives ``None`` where the session has to end before it goes on; that is recorded.
+
+    Raises:
+        SandboxError: the row's ``setup`` command failed, or the workspace is lost.
+        UsageError: the row's workspace can't be used.
+    """
+    mirror = _mirror_of(job, plan)
+    try:
+        if job.going is None or job.going.anew:
+            await _begin(mirror, job, plan)
+        else:
+            await _take_up(recording, mirror, job, plan)
+        if recording.session.ended:
+            yield None
+            return
+        async with open_plain(mirror.workspace) as sandbox:
+            is_mirrored = plan.settings.workspace_on_crash == "snapshot"
+            yield Place(sandbox, mirror if is_mirrored else None)
+    finally:
+        with anyio.move_on_after(_END_S, shield=True):
+            await _leave(recording.session, mirror, plan)
+
+
+async def _begin(mirror: Mirror, job: Job, plan: Plan) -> None:
+    """Make the workspace as the row says, whatever was there before."""
+    await remove_mirror(mirror)
+    await remove(mirror.workspace)
+    await prepare(mirror.workspace, job.prompt.workspace)
+    if job.prompt.setup:
+        async with open_plain(mirror.workspace) as sandbox:
+            await _set_up(job.prompt.setup, sandbox, plan)
+
+
+async def _set_up(line: str, sandbox: Sandbox, plan: Plan) -> None:
+    settings = plan.settings
+    done = await sandbox.run(Command(line, settings.tool_timeout, settings.tool_output))
+    if done.exit_code != 0:
+        said = done.output.decode("utf-8", "replace").strip()[-500:]
+        raise SandboxError(f"the row's setup command ended with {done.exit_code}: {said}")
+
+
+async def _take_up(recording: Recording, mirror: Mirror, job: Job, plan: Plan) -> None:
+    """Bring the workspace of a session that goes on to where the record says it was."""
+    session = recording.session
+    settle = job.going is not None and job.going.settle
+    has_mirror = await to_thread.run_sync(_has_mirror, session, mirror, plan)
+    recovery = recover(session, has_mirror=has_mirror, settle=settle)
+    if isinstance(recovery, Stop):
+        await recording.end(recovery.outcome, reason=recovery.reason, error=recovery.error)
+        return
+    if isinstance(recovery, Restore) and not await restore_mirror(mirror, recovery.seq):
+        raise SandboxError(f"the copy of the workspace in {mirror.folder} is gone")
+    if plan.settings.workspace_on_crash == "fresh":
+        await _begin(mirror, job, plan)
+    elif not await anyio.Path(mirror.workspace).is_dir():
+        await _replace_lost(session, mirror, job, plan)
+    if isinstance(recovery, Unknown):
+        for call in recovery.calls:
+            await recording.tool_returned(call.id, UNKNOWN_TEXT, status="unknown")
+
+
+def _has_mirror(session: Session, mirror: Mirror, plan: Plan) -> bool:
+    last = session.turns[-1] if session.turns else None
+    if plan.settings.workspace_on_crash != "snapshot" or not isinstance(last, Step):
+        return False
+    return mirror.stands_before(last.reply.seq)
+
+
+async def _replace_lost(session: Session, mirror: Mirror, job: Job, plan: Plan) -> None:
+    """Make a workspace that is not there any more, if nothing was done in it yet."""
+    if touched_workspace(session):
+        raise SandboxError(
+            f"the workspace {mirror.workspace} is gone, and with it what the session did; "
+            "`--restart-failed` begins the session anew"
+        )
+    await _begin(mirror, job, plan)
+
+
+async def _leave(session: Session, mirror: Mirror, plan: Plan) -> None:
+    """Remove what a session that is over needs no more."""
+    if session.ended is None or session.ended.outcome not in _FINAL:
+        return
+    await remove_mirror(mirror)
+    if not plan.settings.keep_workspaces:
+        await remove(mirror.workspace)
+
+
+def _mirror_of(job: Job, plan: Plan) -> Mirror:
+    directory, name = plan.record.directory, folder_name(job.session_id)
+    return Mirror(directory / MIRRORS / name, directory / WORKSPACES / name)
+
+
+def folder_name(session_id: str) -> str:
+    """A session id as one safe folder name; ids come from input rows."""
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in session_id)
+    safe = kept.lstrip(".")[:80]
+    if safe == session_id:
+        return safe
+    digest = sha256(session_id.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{safe}.{digest[:8]}"
