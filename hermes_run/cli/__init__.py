@@ -24,13 +24,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from hermes_run.cli.app import app
     from hermes_run.cli.broken import tell_broken
+    from hermes_run.cli.output import own_streams, tell
 
+    own_streams()
     typed = list(sys.argv[1:] if arguments is None else arguments)
     try:
         return app(typed) or 0
     except CycloptsError as error:
-        print(f"hermes-run: {_sentence(error, typed)}", file=sys.stderr)
-        print("`hermes-run --help` lists every option.", file=sys.stderr)
+        tell(f"hermes-run: {_sentence(error, typed)}\n`hermes-run --help` lists every option.")
         return 2
     except KeyboardInterrupt:
         return 130

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from cyclopts import App, Parameter
 
 from hermes_run.cli import sources
 from hermes_run.cli.help import show_panel
+from hermes_run.cli.output import tell
 from hermes_run.config import Settings, check
 from hermes_run.errors import UsageError
 from recorder.version import VERSION
@@ -55,7 +55,7 @@ def run(
     try:
         check(settings)
     except UsageError as error:
-        print(f"hermes-run: {error}", file=sys.stderr)
+        tell(f"hermes-run: {error}")
         return 2
     from hermes_run.cli.run import run_prompts
 

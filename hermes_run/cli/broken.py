@@ -6,24 +6,25 @@ Only the standard library is needed here, so that this works whatever else is br
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import traceback
 from pathlib import Path
+
+from hermes_run.cli.output import tell
 
 
 def tell_broken(error: BaseException) -> int:
     """Say that *error* is a fault of ours and where its traceback is; gives the exit code."""
     text = " ".join(str(error).split())
     shown = "".join(c if c.isprintable() else " " for c in text)[:500]
-    print(f"hermes-run: something broke: {type(error).__name__}: {shown}", file=sys.stderr)
+    tell(f"hermes-run: something broke: {type(error).__name__}: {shown}")
     tell_where(keep_traceback(error))
     return 1
 
 
 def tell_where(path: Path) -> None:
     """Say where the traceback is."""
-    print(f"The traceback is in {path}; this is a fault of hermes-run.", file=sys.stderr)
+    tell(f"The traceback is in {path}; this is a fault of hermes-run.")
 
 
 def keep_traceback(error: BaseException) -> Path:

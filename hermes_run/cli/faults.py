@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-import sys
 from pathlib import Path
 
 import msgspec
 
+from hermes_run.cli import output
 from hermes_run.cli.broken import tell_broken, tell_where
 from hermes_run.errors import EndpointError, UsageError, leaves
 from hermes_run.failure import Failure
@@ -63,7 +63,7 @@ def tell(fault: Fault, directory: Path) -> int:
     """Write *fault* to standard error, and its traceback where it can be found; gives the code."""
     if fault.cause is not None and not (directory / RUN_LOG).exists():
         return tell_broken(fault.cause)
-    print(f"hermes-run: {fault.text}", file=sys.stderr)
+    output.tell(f"hermes-run: {fault.text}")
     if fault.cause is not None:
         with open_log(directory) as log:
             log.error("the run broke", exc_info=fault.cause)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Generator
-from contextlib import AsyncExitStack, aclosing, contextmanager
+from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
 from pathlib import Path
 
 import anyio
 import msgspec
 
+from hermes_run.cli import output
 from hermes_run.cli.dry_run import describe
 from hermes_run.cli.faults import explain, tell
 from hermes_run.cli.logs import kept_from_the_screen
@@ -52,11 +53,11 @@ async def _do(order: Order, signals: Signals) -> int:
     if settings.strict or settings.dry_run:
         intake = await read_all(order)
         if settings.dry_run:
-            print("\n".join(describe(order, intake)))
+            output.result("\n".join(describe(order, intake)))
             return 0
     report = await _run(order, signals)
     code = exit_code(report, signals.first)
-    _conclude(report, code, settings)
+    conclude(report, code, settings)
     return code
 
 
@@ -80,9 +81,10 @@ async def _run(order: Order, signals: Signals) -> Report:
         opening = open_run(order.directory, rows, settings, source, order.toolbox, given)
         run = await stack.enter_async_context(opening)
         stack.enter_context(complaints.written_to(run.plan.log))
-        screen = stack.enter_context(_screen(settings, order.directory.name))
-        for line in _announce(order, run):
-            screen.say(line)
+        screen = stack.enter_context(open_screen(settings, order.directory.name))
+        with suppress(OSError):  # nobody looks: no reason not to run
+            for line in _announce(order, run):
+                screen.say(line)
         watching = await stack.enter_async_context(watch(run, order.rows, screen))
         signals.stop(run, watching)
         return await run.finish()
@@ -99,7 +101,7 @@ def _announce(order: Order, run: Run) -> list[str]:
 
 
 @contextmanager
-def _screen(settings: Settings, name: str) -> Generator[Screen]:
+def open_screen(settings: Settings, name: str) -> Generator[Screen]:
     """Open what progress is shown on."""
     mode = settings.progress
     if mode == "auto":
@@ -117,11 +119,11 @@ def _is_terminal() -> bool:
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _conclude(report: Report, code: int, settings: Settings) -> None:
+def conclude(report: Report, code: int, settings: Settings) -> None:
     """Tell what the run came to; standard output gets the run directory and nothing else."""
     if settings.progress == "json":
         text = encode({"report": {"exit_code": code, **msgspec.structs.asdict(report)}}).decode()
     else:
         text = "\n".join(report_lines(report, settings.samples))
-    print(text, file=sys.stderr, flush=True)
-    print(report.directory)
+    output.tell(text)
+    output.result(report.directory)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import msgspec
 
+from hermes_run.cli import output
 from hermes_run.cli.faults import explain, tell
 from hermes_run.cli.report import rewards, wall_s
 from hermes_run.errors import UsageError
@@ -56,11 +56,11 @@ def show_status(directory: Path, *, as_json: bool) -> int:
     try:
         status = read_status(directory)
     except CorruptJournalError as error:
-        print(f"hermes-run: the journal of {directory} is damaged: {error}", file=sys.stderr)
+        output.tell(f"hermes-run: the journal of {directory} is damaged: {error}")
         return 1
     except Exception as error:  # noqa: BLE001  # the screen gets a sentence, a file the traceback
         return tell(explain(error, directory), directory)
-    print(encode(status).decode() if as_json else "\n".join(describe(status)))
+    output.result(encode(status).decode() if as_json else "\n".join(describe(status)))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hermes_run.cli.output import result
 from hermes_run.tools.tool import Tool
 from hermes_run.tools.toolsets import TOOLSETS, Toolset, resolve
 
@@ -15,7 +16,7 @@ EFFECTS = {
 
 def show_tools() -> int:
     """Print the toolsets and the tools in them; gives the exit code."""
-    print("\n".join(describe()))
+    result("\n".join(describe()))
     return 0
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol, TextIO
 
 from rich.console import Console
@@ -67,16 +67,21 @@ def _drawn(snapshot: Snapshot, name: str) -> Text:
 @contextmanager
 def open_panel(name: str, file: TextIO | None = None) -> Generator[Panel]:
     """Draw a panel on *file*, standard error by default; it is wiped away at the end."""
-    console = Console(file=file or sys.stderr)
-    with Live(
-        console=console,
+    live = Live(
+        console=Console(file=file or sys.stderr),
         auto_refresh=False,
         transient=True,
         redirect_stdout=False,
         redirect_stderr=False,
         vertical_overflow="crop",
-    ) as live:
+    )
+    with suppress(OSError):  # a terminal that is gone takes nothing more, and stops nothing
+        live.start()
+    try:
         yield Panel(live, name)
+    finally:
+        with suppress(OSError):
+            live.stop()
 
 
 class Lines:
