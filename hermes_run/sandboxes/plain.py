@@ -11,7 +11,7 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 
 from anyio import to_thread
@@ -27,7 +27,7 @@ LINE_BYTES = 131_000
 class Plain:
     """A folder that commands run in and files are opened beneath."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, marks: Mapping[str, str]) -> None:
         """Hold *folder* open, which must be there."""
         path = os.path.realpath(folder)
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -38,6 +38,7 @@ class Plain:
             "HOME": path,
             "LANG": "C.UTF-8",
             "TERM": "dumb",
+            **marks,
         }
 
     async def run(self, command: Command) -> Finished:
@@ -75,13 +76,18 @@ class Plain:
 
 
 @contextlib.asynccontextmanager
-async def open_plain(folder: Path) -> AsyncGenerator[Sandbox]:
+async def open_plain(
+    folder: Path, marks: Mapping[str, str] | None = None
+) -> AsyncGenerator[Sandbox]:
     """Give a sandbox without a wall whose workspace is *folder*, which must be there.
+
+    *marks* are added to the environment of its commands, see
+    :mod:`~hermes_run.sandboxes.fencing`.
 
     Raises:
         OSError: there is no such folder.
     """
-    sandbox = Plain(folder)
+    sandbox = Plain(folder, marks or {})
     try:
         yield sandbox
     finally:

@@ -1,0 +1,84 @@
+"""End what a previous attempt left running, before its sessions go on.
+
+Where the runner itself was killed, nobody ended the commands it was running, and what they started
+in the background still writes to the workspaces. They are found by a mark in their environment,
+which every child inherits, whoever its parent is and whatever session or group it has made for
+itself. What was started with an environment of its own (``env -i``) is not found, and neither is
+what the system hides: other users' processes, programs with more rights than their caller, and on
+macOS some of the system's own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from urllib.parse import quote
+
+import anyio
+import psutil
+from anyio import to_thread
+
+from hermes_run.errors import SandboxError
+
+VARIABLE = "HERMES_RUN_FENCE"
+
+FENCE_S = 10.0
+"""After this the processes that are still there are given up."""
+
+PAUSE_S = 0.02
+"""How long a killed process gets to be gone before all are looked at again."""
+
+CALM = 2
+"""How often in a row nothing must be found: a child that is just being started shows no mark."""
+
+_SESSION_CHARACTERS = 200
+
+
+def marks(run: str, session: str) -> dict[str, str]:
+    """Give the variables that the commands of a session have in their environment."""
+    name = quote(session[:_SESSION_CHARACTERS], safe="", errors="surrogatepass")
+    return {VARIABLE: f"{_prefix(run)}{name}"}
+
+
+async def fence(run: str) -> int:
+    """Kill every process of run *run*, also those they start meanwhile; give how many there were.
+
+    This process itself is spared, even if it has the mark.
+
+    Raises:
+        SandboxError: some are still there after :data:`FENCE_S` seconds; it names their ids.
+    """
+    killed: set[psutil.Process] = set()
+    latest = anyio.current_time() + FENCE_S
+    calm = 0
+    while calm < CALM:
+        found = await to_thread.run_sync(_kill_marked, _prefix(run))
+        if found and anyio.current_time() >= latest:
+            pids = ", ".join(sorted(str(process.pid) for process in found))
+            raise SandboxError(f"processes of an earlier attempt can't be ended: {pids}")
+        calm = 0 if found else calm + 1
+        killed |= found
+        await anyio.sleep(PAUSE_S)
+    return len(killed)
+
+
+def _prefix(run: str) -> str:
+    """What every mark of a run begins with, and none of another run does."""
+    return f"{quote(run, safe='', errors='surrogatepass')}/"
+
+
+def _kill_marked(prefix: str) -> set[psutil.Process]:
+    own = os.getpid()
+    tried = (_kill_if_marked(pid, prefix) for pid in psutil.pids() if pid != own)
+    return {process for process in tried if process}
+
+
+def _kill_if_marked(pid: int, prefix: str) -> psutil.Process | None:
+    found = None
+    # It is gone, or somebody else's; if it is neither, it is found again.
+    with contextlib.suppress(psutil.Error, OSError):
+        process = psutil.Process(pid)
+        if process.environ().get(VARIABLE, "").startswith(prefix):
+            found = process
+            process.kill()  # looks at when it started: another may have taken over its id
+    return found
