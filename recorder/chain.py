@@ -58,18 +58,18 @@ class Chain:
             self._give_up(error)
             raise
 
-    def append(self, content: bytes, declared: Sequence[bytes]) -> int:
-        """Write *content* and make it durable; gives the bytes written.
+    def append(self, pieces: Sequence[bytes], declared: Sequence[bytes]) -> int:
+        """Write *pieces* and make them durable; gives the bytes written.
 
         Args:
-            content: whole lines.
+            pieces: whole lines.
             declared: lines that a new segment must repeat before them.
 
         Raises:
-            OSError: nothing of *content* counts as written, and the segment was given up.
+            OSError: nothing of *pieces* counts as written, and the segment was given up.
         """
         try:
-            return self._append(content, declared)
+            return self._append(pieces, declared)
         except OSError as error:
             self._give_up(error)
             raise
@@ -84,18 +84,19 @@ class Chain:
         if segment:
             segment.close()
 
-    def _append(self, content: bytes, declared: Sequence[bytes]) -> int:
+    def _append(self, pieces: Sequence[bytes], declared: Sequence[bytes]) -> int:
         segment, heading = self._segment, 0
-        if segment is None or (
-            not self.fresh and segment.size + len(content) > self._settings.segment_bytes
-        ):
+        size = sum(map(len, pieces))
+        too_large = segment and segment.size + size > self._settings.segment_bytes
+        if segment is None or (too_large and not self.fresh):
             segment, heading = self._next(declared)
-        segment.append(content)
+        for piece in pieces:
+            segment.append(piece)
         if self._settings.sync != "none":
             segment.sync()
         segment.check_place()
         self.fresh = False
-        return heading + len(content)
+        return heading + size
 
     def _next(self, declared: Sequence[bytes]) -> tuple[Segment, int]:
         self.close()

@@ -8,8 +8,8 @@ splits on U+2028 and others, which may stand in any text.
 from __future__ import annotations
 
 import json
-import zlib
 from typing import get_args
+from zlib import crc32
 
 import msgspec
 
@@ -17,6 +17,7 @@ from recorder.errors import CorruptJournalError
 from recorder.events import Event, Fact, Known, Unknown
 from recorder.json_text import encode
 
+_write = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(Known)
 _TAIL = len(',"crc":"00000000"}')
 
@@ -29,9 +30,19 @@ class _Stamp(msgspec.Struct):
 
 
 def frame(event: Event) -> bytes:
-    """Write *event* as one journal line, newline included."""
-    body = event.raw if isinstance(event, Unknown) else encode(event)[:-1]
-    return b'%b,"crc":"%08x"}\n' % (body, zlib.crc32(body))
+    """Write *event* as one journal line, newline included.
+
+    Raises:
+        MisuseError: something in it has no JSON form.
+    """
+    if isinstance(event, Unknown):
+        body = event.raw
+    else:
+        try:
+            body = _write(event)[:-1]
+        except (TypeError, ValueError, RecursionError):  # unusual: the long way knows what to do
+            body = encode(event)[:-1]
+    return body + b',"crc":"%08x"}\n' % crc32(body)
 
 
 def checksum(line: bytes) -> bytes:
@@ -46,7 +57,7 @@ def check(line: bytes) -> bytes:
         CorruptJournalError: there is no checksum, or it does not match.
     """
     body, tail = line[:-_TAIL], line[-_TAIL:]
-    if tail != b',"crc":"%08x"}' % zlib.crc32(body):
+    if tail != b',"crc":"%08x"}' % crc32(body):
         raise CorruptJournalError("the checksum does not match")
     return body
 

@@ -6,8 +6,8 @@ Theory of operation
 it is *accepted*. ``await journal.durable()`` returns when everything accepted so far was written
 and synced: it is *acknowledged*. The disk always holds a prefix of what was accepted.
 
-One writer task swaps the pending list, does one write and one sync for all of it in a worker
-thread, then releases those who wait. After an idle moment it commits at once; under load it lets
+One writer task swaps the pending list, writes it and syncs once for all of it in a worker thread,
+then releases those who wait. After an idle moment it commits at once; under load it lets
 lines gather for a window of 50 ms since the last commit, which somebody waiting in ``durable``
 shortens to 5 ms. Pending bytes are bounded: when the list is full, ``accept`` waits, first come
 first served.
@@ -42,7 +42,7 @@ from recorder.errors import JournalError, MisuseError
 from recorder.events import Event, ToolsDeclared, timestamp, tools_hash
 from recorder.framing import frame
 from recorder.messages import Json
-from recorder.pending import Pending, again
+from recorder.pending import Batch, Pending, again
 from recorder.settings import DEFAULTS, JournalSettings, JournalStatistics
 
 
@@ -82,7 +82,8 @@ async def open_journal(
 class Journal:
     """An open journal; made by :func:`open_journal`.
 
-    Lines are durable, in flight or pending, in this order: what was accepted is the sum.
+    Lines are durable, in flight or pending, in this order; a place among all that was accepted is
+    a number of bytes.
     """
 
     def __init__(self, chain: Chain, settings: JournalSettings) -> None:
@@ -90,7 +91,8 @@ class Journal:
         self._settings = settings
         self._pending = Pending(settings.pending_bytes)
         self._batch_bytes: int | None = None
-        self._in_flight = self._durable = self._bytes = self._commits = 0
+        self._durable = self._events = self._bytes = self._commits = 0
+        self._in_flight = Batch()
         self._tools: set[str] = set()
         self._tool_turn = anyio.Lock(fast_acquire=True)
         self._declaring: deque[tuple[int, bytes]] = deque()
@@ -121,9 +123,13 @@ class Journal:
         """
         line = frame(event)
         pending = self._pending
-        if pending.bytes + len(line) > pending.bound:
-            await pending.wait_for_room(len(line))
-        pending.push(line)
+        size = len(line)
+        room = pending.room - size
+        if room < 0:
+            await pending.enter(size)
+        else:
+            pending.room = room
+        pending.lines.append(line)
 
     async def settled(self) -> None:
         """Return when what was accepted is as safe as the sync mode promises.
@@ -156,7 +162,7 @@ class Journal:
         target = self._accepted
         while self._durable < target:
             self.check()
-            if self._durable + self._in_flight < target:
+            if self._durable + self._in_flight.size < target:
                 self._pending.hurry()
             await self._released.wait()
 
@@ -173,8 +179,8 @@ class Journal:
     def statistics(self) -> JournalStatistics:
         """What was done so far."""
         return JournalStatistics(
-            accepted=self._accepted,
-            durable=self._durable,
+            accepted=self._events + self._in_flight.count + self._pending.count,
+            durable=self._events,
             bytes=self._bytes,
             commits=self._commits,
             idle_s=anyio.current_time() - max(self._begun, self._last_commit),
@@ -199,7 +205,7 @@ class Journal:
     async def write_until_closed(self) -> None:
         """Commit again and again until :meth:`close`; the one task that writes."""
         with anyio.CancelScope(shield=True):
-            while not self._failure and (self._pending or not self._closed.is_set()):
+            while not self._failure and (self._pending.count or not self._closed.is_set()):
                 await self._gather()
                 await self._commit()
             try:
@@ -209,7 +215,8 @@ class Journal:
 
     @property
     def _accepted(self) -> int:
-        return self._durable + self._in_flight + len(self._pending)
+        """The place where the next line will end up."""
+        return self._durable + self._in_flight.size + self._pending.size
 
     async def _declare(self, name: str, tools: tuple[dict[str, Json], ...]) -> None:
         """Declare *tools*, unless somebody did while this waited for its turn."""
@@ -217,8 +224,8 @@ class Journal:
             return
         seq, ts = len(self._tools) + 1, timestamp(time.time())
         line = frame(ToolsDeclared(session="", seq=seq, ts=ts, tools_hash=name, tools=tools))
-        await self._pending.wait_for_room(len(line))
-        self._pending.push(line)
+        await self._pending.enter(len(line))
+        self._pending.lines.append(line)
         self._tools.add(name)
         self._declaring.append((self._accepted, line))
 
@@ -233,15 +240,15 @@ class Journal:
 
     async def _commit(self) -> None:
         batch = self._pending.take(self._batch_bytes)
-        if not batch:
+        if not batch.count:
             return
-        self._in_flight = len(batch)
+        self._in_flight = batch
         try:
             written = await anyio.to_thread.run_sync(
-                self._write, batch, tuple(self._declared), limiter=self._thread
+                self._chain.append, batch.pieces, tuple(self._declared), limiter=self._thread
             )
         except Exception as error:  # noqa: BLE001  # a fact for all who wait: nobody waits for ever
-            self._in_flight = 0
+            self._in_flight = Batch()
             self._pending.put_back(batch)
             await self._recover(batch, error)
         else:
@@ -250,12 +257,10 @@ class Journal:
         released, self._released = self._released, anyio.Event()
         released.set()
 
-    def _write(self, batch: list[bytes], declared: tuple[bytes, ...]) -> int:
-        return self._chain.append(b"".join(batch), declared)
-
     def _acknowledge(self, written: int) -> None:
-        self._durable += self._in_flight
-        self._in_flight = 0
+        batch, self._in_flight = self._in_flight, Batch()
+        self._durable += batch.size
+        self._events += batch.count
         self._bytes += written
         self._commits += 1
         while self._declaring and self._declaring[0][0] <= self._durable:
@@ -264,7 +269,7 @@ class Journal:
             self._paused = None
             self._pending.resume()
 
-    async def _recover(self, batch: list[bytes], error: Exception) -> None:
+    async def _recover(self, batch: Batch, error: Exception) -> None:
         code = error.errno if isinstance(error, OSError) else None
         if code == errno.EFBIG:
             self._take_less(batch, error)
@@ -276,12 +281,12 @@ class Journal:
         else:
             self._fail(f"the record can't be written: {error}", error)
 
-    def _take_less(self, batch: list[bytes], error: Exception) -> None:
+    def _take_less(self, batch: Batch, error: Exception) -> None:
         """Halve the batch if even a file of its own could not grow to hold it."""
-        size = sum(map(len, batch))
+        size = batch.size
         if not self._chain.fresh:
             return
-        if len(batch) > 1:
+        if batch.count > 1:
             self._batch_bytes = size // 2
             return
         self._fail(

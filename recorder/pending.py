@@ -1,64 +1,88 @@
 """The ordered, bounded buffer between those who record and the one task that writes.
 
-Lines come in as long as there is room, then whoever comes waits, first come first served. The
-writer waits for work, lets lines gather for a while, and takes them.
+Most lines come in without a question: there is ``room`` for a while, and who adds a line takes its
+length off. When that is used up one has to :meth:`~Pending.enter`, which packs what there is into
+one piece and gives room for the next, or waits in a queue until the writer has taken something. The
+first of the queue goes in, and the next is called when it has: to call all of them at once would
+cost more than to encode what they bring.
 """
 
 from __future__ import annotations
 
+from collections import deque
+
 import anyio
+import msgspec
 
 from recorder.errors import RecorderError
+
+_PIECE = 2**20
+"""Bytes of a piece: to ask for room must be rare, and to join what is not in the cache is dear."""
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Whole lines in their order, in pieces; how many bytes and how many lines."""
+
+    pieces: tuple[bytes, ...] = ()
+    size: int = 0
+    count: int = 0
+
+
+class _Place:
+    """A place in the queue; ``called`` says that there may be room."""
+
+    def __init__(self) -> None:
+        self.called = anyio.Event()
 
 
 class Pending:
     """Lines that were accepted and that the writer has not taken yet.
 
-    Up to ``bound`` bytes lines may be pushed without asking. It is negative while somebody waits,
-    while the disk is full, and when nothing may come any more.
+    ``lines`` are the newest. A line may be added to them once its length was taken off ``room``
+    and that did not get negative, or once :meth:`enter` has returned.
 
     Args:
         most_bytes: how much there may be, in bytes; a longer line comes in alone.
     """
 
     def __init__(self, most_bytes: int) -> None:
-        self.bytes = 0
-        self.bound = most_bytes
+        self.lines: list[bytes] = []
+        self.room = 0
+        self._granted = 0
+        self._packed = Batch()
         self._most_bytes = most_bytes
-        self._lines: list[bytes] = []
-        self._waiting = 0
+        self._queue: deque[_Place] = deque()
         self._paused = False
         self._refusal: RecorderError | None = None
-        self._queue = anyio.Lock(fast_acquire=True)
-        self._room = anyio.Event()
         self._work, self._hurry, self._urgent = anyio.Event(), anyio.Event(), anyio.Event()
 
-    def __len__(self) -> int:
-        return len(self._lines)
+    @property
+    def size(self) -> int:
+        """How much there is, in bytes."""
+        return self._packed.size + self._granted - self.room
 
-    def push(self, line: bytes) -> None:
-        """Add *line*, for which there is room."""
-        if not self._lines:
-            self._work.set()
-        self._lines.append(line)
-        self.bytes += len(line)
+    @property
+    def count(self) -> int:
+        """How many lines there are."""
+        return self._packed.count + len(self.lines)
 
-    async def wait_for_room(self, size: int) -> None:
-        """Return when *size* bytes may be pushed, which is to happen before anything is awaited.
+    async def enter(self, size: int) -> None:
+        """Return when a line of *size* bytes may be added, before anything else is awaited.
 
         Raises:
             RecorderError: nothing may come any more.
         """
-        self._waiting += 1
-        self._set_bound()
+        place = _Place()
+        self._queue.append(place)
         try:
-            async with self._queue:
-                while not self._has_room(size):
-                    self._make_urgent()
-                    await self._room.wait()
+            while not self._may_enter(place, size):
+                self._make_urgent()
+                await place.called.wait()
+                place.called = anyio.Event()
         finally:
-            self._waiting -= 1
-            self._set_bound()
+            self._queue.remove(place)
+            self._call_first()
+        self._grant(size)
 
     def hurry(self) -> None:
         """Shorten the time in which lines gather: somebody waits until they are durable."""
@@ -72,68 +96,84 @@ class Pending:
             hurry_ends: until when they may while somebody waits for them.
         """
         await self._work.wait()
-        with anyio.move_on_after(window_ends - anyio.current_time()):
-            await self._hurry.wait()
-            with anyio.move_on_after(hurry_ends - anyio.current_time()):
-                await self._urgent.wait()
+        await _until(self._hurry, window_ends)
+        await _until(self._urgent, min(window_ends, hurry_ends))
 
-    def take(self, most_bytes: int | None) -> list[bytes]:
+    def take(self, most_bytes: int | None) -> Batch:
         """Take everything; or, with a bound in bytes, what fits into it, but at least one line."""
-        lines = self._lines
-        count = len(lines) if most_bytes is None else _fitting(lines, most_bytes)
-        self._keep(lines[count:])
+        self._pack()
+        taken, rest = _split(self._packed, most_bytes)
+        self._packed = rest
         if not self._refusal:
             self._work, self._hurry, self._urgent = anyio.Event(), anyio.Event(), anyio.Event()
-        if self._lines:
+        if rest.count:
             self._work.set()
-        self._let_in()
-        return lines[:count]
+        self._call_first()
+        return taken
 
-    def put_back(self, lines: list[bytes]) -> None:
-        """Put *lines* back in front: they were taken, but not written."""
-        self._keep(lines + self._lines)
+    def put_back(self, batch: Batch) -> None:
+        """Put *batch* back in front: it was taken, but not written."""
+        self._pack()
+        self._packed = _together(batch, self._packed)
         self._work.set()
 
     def pause(self) -> None:
         """Let nothing in until :meth:`resume`."""
         self._paused = True
-        self._set_bound()
+        self._pack()
 
     def resume(self) -> None:
         """Let lines in again."""
         self._paused = False
-        self._let_in()
+        self._call_first()
 
     def refuse(self, refusal: RecorderError) -> None:
         """Let nothing in any more: whoever comes, or waits, gets *refusal*."""
         self._refusal = refusal
+        self._pack()
         self._make_urgent()
         self._work.set()
-        self._let_in()
+        self._call_first()
 
-    def _has_room(self, size: int) -> bool:
+    def _may_enter(self, place: _Place, size: int) -> bool:
         if self._refusal:
             raise again(self._refusal)
-        if self._paused:
-            return False
-        return not self._lines or self.bytes + size <= self._most_bytes
+        # From here on nobody adds without a question, or a long line might never find room.
+        self._pack()
+        fits = not self._packed.size or self._packed.size + size <= self._most_bytes
+        return fits and not self._paused and self._queue[0] is place
 
-    def _keep(self, lines: list[bytes]) -> None:
-        self._lines = lines
-        self.bytes = sum(map(len, lines))
+    def _grant(self, size: int) -> None:
+        """Give room for a piece that begins with a line of *size* bytes."""
+        if not self._packed.count:
+            self._work.set()
+        self._granted = max(size, min(_PIECE, self._most_bytes - self._packed.size))
+        self.room = self._granted - size
+
+    def _pack(self) -> None:
+        """Join the newest lines to a piece, and leave no room."""
+        if self.lines:
+            size = self._granted - self.room
+            piece = Batch((b"".join(self.lines),), size, len(self.lines))
+            self._packed = _together(self._packed, piece)
+            self.lines = []
+        self._granted = self.room = 0
+
+    def _call_first(self) -> None:
+        if self._queue:
+            self._queue[0].called.set()
 
     def _make_urgent(self) -> None:
         self._hurry.set()
         self._urgent.set()
 
-    def _let_in(self) -> None:
-        self._set_bound()
-        room, self._room = self._room, anyio.Event()
-        room.set()
 
-    def _set_bound(self) -> None:
-        blocked = self._waiting or self._paused or self._refusal
-        self.bound = -1 if blocked else self._most_bytes
+async def _until(event: anyio.Event, deadline: float) -> None:
+    """Wait for *event*, but no longer than *deadline*; nothing is waited for that is over."""
+    rest = deadline - anyio.current_time()
+    if rest > 0 and not event.is_set():
+        with anyio.move_on_after(rest):
+            await event.wait()
 
 
 def again(error: RecorderError) -> RecorderError:
@@ -143,11 +183,18 @@ def again(error: RecorderError) -> RecorderError:
     return copy
 
 
-def _fitting(lines: list[bytes], most_bytes: int) -> int:
-    """How many of *lines* fit, but at least one if there is one."""
-    size = 0
-    for count, line in enumerate(lines):
-        size += len(line)
-        if size > most_bytes:
-            return max(1, count)
-    return len(lines)
+def _together(one: Batch, other: Batch) -> Batch:
+    return Batch((*one.pieces, *other.pieces), one.size + other.size, one.count + other.count)
+
+
+def _split(batch: Batch, most_bytes: int | None) -> tuple[Batch, Batch]:
+    """Split off what fits into *most_bytes*, but at least one line if there is one."""
+    if most_bytes is None or batch.size <= most_bytes:
+        return batch, Batch()
+    content = b"".join(batch.pieces)
+    cut = content.rfind(b"\n", 0, most_bytes) + 1 or content.find(b"\n") + 1
+    return _whole(content[:cut]), _whole(content[cut:])
+
+
+def _whole(content: bytes) -> Batch:
+    return Batch((content,), len(content), content.count(b"\n")) if content else Batch()
