@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from hermes_run.errors import UsageError
-from recorder.messages import Json
+from recorder.messages import Json, Outcome
 
 SIMULATED = "simulated"
 """The name of the embedded model that needs no endpoint."""
@@ -94,6 +94,20 @@ class Settings:
     """Stop at the first row that can't be used, before anything is spent."""
     dry_run: bool = False
     """Read everything, say what would be run, and stop."""
+
+
+@dataclass(frozen=True)
+class ResumeOptions:
+    """What a resumption may be asked beside settings."""
+
+    prompts: Path | None = None
+    """The prompts file, where it is no longer where it was."""
+    retry_outcome: tuple[Outcome, ...] = ()
+    """Outcomes to try again beside those that failed, as limit or uncertain."""
+    restart_failed: bool = False
+    """Begin sessions that failed anew instead of going on with them."""
+    allow_drift: bool = False
+    """Go on although settings or rows changed, and record what did."""
 
 
 _POSITIVE = (

@@ -34,13 +34,11 @@ class Choices(msgspec.Struct, frozen=True):
     """What a resumption was asked to do beside going on.
 
     ``restart_failed`` begins failed sessions anew, ``retry`` names outcomes to try again beside
-    those that failed, ``allow_drift`` goes on with settings and rows that changed, and says so in
-    the record.
+    those that failed.
     """
 
     restart_failed: bool = False
     retry: tuple[Outcome, ...] = ()
-    allow_drift: bool = False
 
     def goes_on(self, standing: Standing) -> bool:
         """Whether the session is to go on."""
@@ -102,6 +100,7 @@ class Resumption:
         self._changed = frozenset(rows.changed)
         going = [name for name, each in standings.sessions.items() if choices.goes_on(each)]
         self._archive = Archive(directory / JOURNAL, going)
+        self.going = len(going)
 
     async def jobs(self, jobs: AsyncIterator[Job]) -> AsyncIterator[Job]:
         """Give those of *jobs* that are not over; a session that goes on comes with its past."""

@@ -15,6 +15,7 @@ from hermes_run.errors import SandboxError
 from hermes_run.job import Job
 from hermes_run.plan import Plan
 from hermes_run.recovery import UNKNOWN_TEXT, Restore, Unknown, recover, touched_workspace
+from hermes_run.sandboxes.fencing import marks
 from hermes_run.sandboxes.mirror import Mirror, remove_mirror, restore_mirror
 from hermes_run.sandboxes.plain import open_plain
 from hermes_run.sandboxes.protocol import Command, Sandbox
@@ -60,7 +61,7 @@ async def open_workspace(
         if recording.session.ended:
             yield None
             return
-        async with open_plain(mirror.workspace) as sandbox:
+        async with open_plain(mirror.workspace, marks(plan.record.run, job.session_id)) as sandbox:
             is_mirrored = plan.settings.workspace_on_crash == "snapshot"
             yield Place(sandbox, mirror if is_mirrored else None)
     finally:
@@ -74,7 +75,7 @@ async def _begin(mirror: Mirror, job: Job, plan: Plan) -> None:
     await remove(mirror.workspace)
     await prepare(mirror.workspace, job.prompt.workspace)
     if job.prompt.setup:
-        async with open_plain(mirror.workspace) as sandbox:
+        async with open_plain(mirror.workspace, marks(plan.record.run, job.session_id)) as sandbox:
             await _set_up(job.prompt.setup, sandbox, plan)
 
 

@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from hermes_run.cli import sources
 from hermes_run.cli.help import show_panel
 from hermes_run.cli.output import tell
-from hermes_run.config import Settings, check
+from hermes_run.config import ResumeOptions, Settings, check
 from hermes_run.errors import UsageError
 from recorder.version import VERSION
 
@@ -29,7 +29,7 @@ app = App(
     help_formatter=show_panel,
     version=VERSION,
     usage="Usage: hermes-run [OPTIONS] PROMPTS\n       hermes-run COMMAND ...",
-    config=[sources.variables, sources.file, sources.shape],
+    config=[sources.recorded, sources.variables, sources.file, sources.shape],
     exit_on_error=False,
     print_error=False,
     suppress_keyboard_interrupt=False,
@@ -60,6 +60,30 @@ def run(
     from hermes_run.cli.run import run_prompts
 
     return run_prompts(prompts, settings)
+
+
+@app.command(help_epilogue="")
+def resume(
+    run: Path,
+    /,
+    *,
+    settings: Annotated[Settings, Parameter(name="*")] = Settings(),  # noqa: B008  # frozen
+    options: Annotated[ResumeOptions, Parameter(name="*")] = ResumeOptions(),  # noqa: B008  # frozen
+    config: Path | None = None,  # noqa: ARG001  # read while the options are
+) -> int:
+    """Go on with a run after a crash, Ctrl-C, an outage or a limit; nothing is paid for twice.
+
+    Settings are those of the run unless they are given again.
+
+    Args:
+        run: the run directory.
+        settings: what is to be different now.
+        options: what is to go on, and how.
+        config: TOML file with settings, under their names.
+    """
+    from hermes_run.cli.resume import resume_run
+
+    return resume_run(run, settings, options)
 
 
 @app.command(help_epilogue="")

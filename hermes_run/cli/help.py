@@ -15,8 +15,9 @@ GROUPS = {
     "stream attempts retry_base retry_cap",
     "Run": "concurrency samples limit seed strict dry_run config",
     "Limits": "max_turns max_tokens session_timeout max_cost_usd deadline drain_timeout",
-    "Tools": "toolsets sandbox tool_timeout tool_output keep_workspaces",
+    "Tools": "toolsets sandbox tool_timeout tool_output keep_workspaces workspace_on_crash",
     "Output": "out name progress sync",
+    "Going on": "prompts retry_outcome restart_failed allow_drift",
 }
 """The names of the options under each heading."""
 

@@ -31,16 +31,19 @@ OPENAI = {
 }
 """Options that have a variable which other programs know, too."""
 
+RESUME = ("resume",)
+"""The one command beside the default that takes the settings of a run."""
+
 _environment = Env("HERMES_RUN_", command=False, show=False)
 
 
 def variables(app: App, commands: Commands, arguments: ArgumentCollection) -> None:
     """Take ``HERMES_RUN_...`` for every option, then what ``OPENAI_...`` says."""
-    if commands:
+    if commands not in ((), RESUME):
         return
     sampling = _find(arguments, "--sampling")
     typed, sampling.tokens = sampling.tokens, []  # a table is put together key by key
-    _environment(app, commands, arguments)
+    _environment(app, (), arguments)
     sampling.tokens += typed
     for option, name in OPENAI.items():
         argument, value = _find(arguments, option), os.environ.get(name)
@@ -54,17 +57,44 @@ def file(app: App, commands: Commands, arguments: ArgumentCollection) -> None:
     Raises:
         CycloptsError: it can't be read, or holds what is no setting.
     """
-    if commands or not (given := _find(arguments, "--config").tokens):
+    if commands not in ((), RESUME) or not (given := _find(arguments, "--config").tokens):
         return
     path = given[-1].value
-    document = _read(path)
+    _fill(_read(path), path, app, arguments)
+
+
+def recorded(app: App, commands: Commands, arguments: ArgumentCollection) -> None:
+    """Take what the run that is to be resumed was begun with, before any variable is asked.
+
+    Raises:
+        CycloptsError: there is no such run.
+    """
+    if commands != RESUME or not (given := _find(arguments, "RUN").tokens):
+        return
+    path = Path(given[0].value, "run.json")
+    try:
+        document = object_of(decode(path.read_bytes()))
+    except FileNotFoundError as error:
+        raise CycloptsError(
+            msg=f"{given[0].value} holds no run: name a run directory, like runs/NAME"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise CycloptsError(msg=f"the run can't be resumed: {path}: {error}") from error
+    known = {item.name for item in fields(Settings)}
+    settings = object_of(document.get("settings"))
+    said = {name: value for name, value in settings.items() if name in known and value is not None}
+    _fill(said, str(path), app, arguments)
+
+
+def _fill(document: dict[str, Json], source: str, app: App, arguments: ArgumentCollection) -> None:
+    """Take the settings of *document* that nothing before it named."""
     given_sampling = document.pop("sampling", {})
     sampling = object_of(given_sampling)
     if sampling is not given_sampling:
-        raise CycloptsError(msg=f"{path}: sampling must be a table, as in [sampling]")
-    Dict(data=document, source=path)(app, commands, arguments)
+        raise CycloptsError(msg=f"{source}: sampling must be a table, as in [sampling]")
+    Dict(data=document, source=source)(app, (), arguments)
     _find(arguments, "--sampling").tokens.extend(
-        Token(keyword=name, source=path, implicit_value=value) for name, value in sampling.items()
+        Token(keyword=name, source=source, implicit_value=value) for name, value in sampling.items()
     )
 
 
@@ -77,7 +107,7 @@ def shape(_: App, commands: Commands, arguments: ArgumentCollection) -> None:
     Raises:
         CycloptsError: ``--sampling`` holds no table.
     """
-    if commands:
+    if commands not in ((), RESUME):
         return
     _shape_toolsets(_find(arguments, "--toolsets"))
     _shape_sampling(_find(arguments, "--sampling"))
