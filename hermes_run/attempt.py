@@ -64,13 +64,17 @@ async def _run(recording: Recording, job: Job, plan: Plan) -> None:
     left = None if limit is None else max(0.0, limit - elapsed(recording.session))
     with anyio.move_on_after(left) as clock:
         try:
-            async with open_workspace(recording, job, plan) as place:
-                if place:
-                    await drive(recording, _agent(job, plan, place))
+            await _work(recording, job, plan)
         except Exception as error:  # noqa: BLE001  # whatever broke a session ends that session only
             await _end_broken(recording, plan, error)
     if clock.cancelled_caught and recording.session.ended is None:
         await recording.end("limit", reason="session_timeout")
+
+
+async def _work(recording: Recording, job: Job, plan: Plan) -> None:
+    async with open_workspace(recording, job, plan) as place:
+        if place:
+            await drive(recording, _agent(job, plan, place))
 
 
 async def _end_broken(recording: Recording, plan: Plan, error: Exception) -> None:
