@@ -34,7 +34,8 @@ def test_help_shows_every_setting_with_what_it_does(command):
 def test_every_option_stands_under_one_heading():
     """A setting without a place in the help would be hard to find."""
     named = " ".join(GROUPS.values()).split()
-    assert sorted(named) == sorted([*(item.name for item in fields(Settings)), "config"])
+    assert {item.name for item in fields(Settings)} <= set(named)
+    assert len(named) == len(set(named))
 
 
 def test_help_of_a_command_is_about_that_command(command):
@@ -66,7 +67,7 @@ def test_the_version_is_printed(command):
         (["p", "--progress", "loud"], 'Choose from: "auto", "rich", "plain", "json", "none"'),
         ([], "PROMPTS requires an argument"),
         (["p", "q", "r"], "this is too much: q r"),
-        (["resume", "runs/x"], "this version has no command `resume` yet"),
+        (["verify", "runs/x"], "this version has no command `verify` yet"),
         (["status"], "RUN requires an argument"),
         (["p", "--out"], "--out requires an argument"),
         (["p", "--sampling", "5"], "--sampling.temperature 0.7"),
