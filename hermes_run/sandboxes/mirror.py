@@ -12,10 +12,10 @@ that is too large to be listed at every step has no mirror.
 What a step costs, in milliseconds on ext4, when one file of 5, 100, 1,000 has changed, and in
 brackets the first copy of all of them (``python -m bench.mirror``)::
 
-    full copy          6.5    113   1119    (1.8   90  911)
-    hard links         4.4     22    167    (0.7    3   34)
-    a file a content   0.5    2.9     10    (1.6  159  751)
-    this               0.3    1.3     15    (1.1    6   42)
+    full copy          1.7     61    783    (1.7   62  732)
+    hard links         1.0    5.6     48    (0.6  4.6   24)
+    content store      0.3    1.7    6.4    (1.1   57  658)
+    mirror             0.4    1.7    7.0    (1.1  4.6   20)
 
 Making a file is what costs, hence the pack. Hard links are no copy anyway: what appends to a file
 in place, as tools do, changes it under both names.
