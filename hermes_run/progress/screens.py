@@ -48,14 +48,14 @@ class Panel:
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw the panel anew; lines that are too long are cut, so that its height stays."""
-        self._live.update(_drawn(snapshot, self._name), refresh=True)
+        self._live.update(drawn(snapshot, self._name), refresh=True)
 
     def say(self, text: str) -> None:
         """Print a line above the panel."""
         self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _drawn(snapshot: Snapshot, name: str) -> Text:
+def drawn(snapshot: Snapshot, name: str) -> Text:
     """Text objects, never markup: what the lines hold came from outside."""
     lines = [
         Text.assemble((f"{label:<{_LABEL}}", "bold"), shown)
