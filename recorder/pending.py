@@ -9,7 +9,9 @@ cost more than to encode what they bring.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
+from itertools import accumulate
 
 import anyio
 import msgspec
@@ -188,13 +190,18 @@ def _together(one: Batch, other: Batch) -> Batch:
 
 
 def _split(batch: Batch, most_bytes: int | None) -> tuple[Batch, Batch]:
-    """Split off what fits into *most_bytes*, but at least one line if there is one."""
+    """Split off whole pieces that fit into *most_bytes*, else whole lines, but at least one."""
     if most_bytes is None or batch.size <= most_bytes:
         return batch, Batch()
-    content = b"".join(batch.pieces)
-    cut = content.rfind(b"\n", 0, most_bytes) + 1 or content.find(b"\n") + 1
-    return _whole(content[:cut]), _whole(content[cut:])
+    first, *others = batch.pieces
+    if len(first) > most_bytes:
+        cut = first.rfind(b"\n", 0, most_bytes) + 1 or first.find(b"\n") + 1
+        return _batch(first[:cut]), _batch(first[cut:], *others)
+    ends = list(accumulate(map(len, batch.pieces)))
+    count = bisect_right(ends, most_bytes)
+    return _batch(*batch.pieces[:count]), _batch(*batch.pieces[count:])
 
 
-def _whole(content: bytes) -> Batch:
-    return Batch((content,), len(content), content.count(b"\n")) if content else Batch()
+def _batch(*pieces: bytes) -> Batch:
+    kept = tuple(filter(None, pieces))
+    return Batch(kept, sum(map(len, kept)), sum(piece.count(b"\n") for piece in kept))
