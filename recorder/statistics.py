@@ -187,6 +187,9 @@ class StatisticsFold:
         if session.began is None and self._outcomes[event.previous]:
             self._outcomes[event.previous] -= 1
         session.began = event.ts
+        if event.anew:
+            self._turn(event.session, None)
+            session.rewards = {}
 
     def _end(self, event: SessionEnded) -> None:
         self._outcomes[event.outcome] += 1
