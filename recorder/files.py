@@ -27,10 +27,12 @@ RETRY_S = 0.5
 class Rows:
     """A JSON-lines file that is open for appending; made by :func:`open_rows`.
 
-    Rows stand in the file whole or not at all. While the disk is full, whoever appends waits.
+    Rows stand in the file whole or not at all. While the disk is full, whoever appends waits, and
+    ``paused`` says why.
     """
 
     def __init__(self, path: Path, disk: Disk, retry_s: float = RETRY_S) -> None:
+        self.paused: str | None = None
         self._path = path
         self._disk = disk
         self._retry_s = retry_s
@@ -47,7 +49,8 @@ class Rows:
         """
         async with self._turn:
             while True:
-                if await anyio.to_thread.run_sync(self._append, row):
+                self.paused = await anyio.to_thread.run_sync(self._append, row)
+                if self.paused is None:
                     return
                 await anyio.sleep(self._retry_s)
 
@@ -71,8 +74,8 @@ class Rows:
         self._size = _cut_torn_tail(self._path)
         self._descriptor = self._disk.extend(self._path)
 
-    def _append(self, row: bytes) -> bool:
-        """Append *row* as a whole; gives whether there was room for it."""
+    def _append(self, row: bytes) -> str | None:
+        """Append *row* as a whole; gives why there was no room for it, if there was none."""
         if self._torn:
             self._cut()
         try:
@@ -82,10 +85,10 @@ class Rows:
             with suppress(OSError):
                 self._cut()
             if error.errno in FULL:
-                return False
+                return str(error)
             raise
         self._size += len(row)
-        return True
+        return None
 
     def _cut(self) -> None:
         """Cut off what was written of a row that did not fit: the next must not be glued to it."""

@@ -55,6 +55,11 @@ class Record:
         self._starting: set[str] = set()
         self._chosen_ids: set[str] = set()
 
+    @property
+    def paused(self) -> str | None:
+        """Why facts or rows wait to be written, if they do: the disk is full."""
+        return self.journal.statistics().paused or self._opened.paused
+
     def send_also_to(self, sink: Sink) -> None:
         """Give every event to *sink* too, after the journal has it.
 

@@ -55,6 +55,11 @@ class RunDirectory:
                 raise RunDirectoryError(f"{self.path} can't be used: {error}") from error
             stack.push_async_callback(_close, rows)
 
+    @property
+    def paused(self) -> str | None:
+        """Why rows wait to be written, if they do."""
+        return next((rows.paused for rows in self._rows.values() if rows.paused), None)
+
     async def append(self, row: bytes, *, completed: bool) -> None:
         """Append the row of a session; waits while the disk is full.
 

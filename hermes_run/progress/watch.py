@@ -78,7 +78,7 @@ class Watch:
             left_s=time_left(total - ended, rates),
             unsynced=journal.accepted - journal.durable,
             sync_age_s=round(journal.idle_s, 3) if journal.commits else None,
-            paused=journal.paused,
+            paused=self._run.record.paused,
             slowest=tuple((id_, now - seconds(began)) for id_, began in fold.slowest(_SLOWEST)),
             last_failure=self.live.last_failure,
             stopping=self._run.brake.reason,

@@ -11,15 +11,15 @@ import pytest
 
 from recorder.reader import fold_journal
 
-FULL = 100_000
+PROMPT = 100_000
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     """A file system with very little room."""
     path = tmp_path / "small"
     path.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={FULL}", "tmpfs", str(path)]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={request.param}", "tmpfs", str(path)]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("a tmpfs can't be mounted here")
     yield path
@@ -33,10 +33,14 @@ def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.root
+@pytest.mark.parametrize(
+    "small_disk", [PROMPT, 4 * PROMPT], indirect=True, ids=["no room for a fact", "or for a row"]
+)
 def test_a_full_disk_pauses_the_run_until_there_is_room(process, prompts, rows_of, small_disk):
     """Nothing is asked meanwhile, nothing is lost, and the pause is said at once."""
-    path = prompts(*[{"id": str(number), "prompt": "x" * FULL} for number in range(3)])
-    running = process("--model", "simulated", "--out", small_disk, "--name", "mine", path)
+    path = prompts(*[{"id": str(number), "prompt": "x" * PROMPT} for number in range(3)])
+    typed = ["--model", "simulated", "--concurrency", 1, "--out", small_disk, "--name", "mine"]
+    running = process(*typed, path)
     said = ""
     for line in running.stderr:
         said += line
