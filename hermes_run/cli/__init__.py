@@ -24,9 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from hermes_run.cli.app import app
     from hermes_run.cli.broken import tell_broken
-    from hermes_run.cli.output import own_streams, tell
+    from hermes_run.cli.output import tell
+    from hermes_run.cli.process import allow_many_files, own_streams
 
     own_streams()
+    allow_many_files()
     typed = list(sys.argv[1:] if arguments is None else arguments)
     try:
         return app(typed) or 0

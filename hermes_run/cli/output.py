@@ -17,22 +17,6 @@ def tell(text: str) -> None:
     _write(text, sys.stderr)
 
 
-def own_streams() -> None:
-    """Give the process its three standard streams where it was started without them.
-
-    Else the first files that it opens would get their numbers: whatever a library writes to
-    standard error would end up in the journal.
-    """
-    for descriptor in range(3):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
-    for name, descriptor in (("stdout", 1), ("stderr", 2)):
-        if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(descriptor, "w", closefd=False))
-
-
 def _write(text: str, stream: TextIO) -> None:
     try:
         stream.write(f"{text}\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -116,3 +117,18 @@ def test_the_log_is_for_its_owner_only(command, prompts):
     assert command("--model", "simulated", "--name", "mine", prompts({"prompt": "x"})).code == 0
     for path in Path("runs/mine").rglob("*"):
         assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_more_sessions_may_run_than_a_shell_allows_files(process, prompts):
+    """The soft limit on open files is raised as far as it may be."""
+
+    def frugal() -> None:
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (40, most))
+
+    rows = [{"id": str(number), "prompt": "What can you do?"} for number in range(64)]
+    typed = ["--model", "simulated", "--concurrency", 64, prompts(*rows)]
+    running = process(*typed, preexec_fn=frugal)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 0, err
+    assert "64 sessions: 64 completed" in err
