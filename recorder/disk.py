@@ -55,7 +55,7 @@ class Disk:
         """Make the names in *path* durable, where the file system has such a thing."""
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            os.fsync(descriptor)
+            self._sync_names(descriptor)
         except OSError as error:
             if error.errno not in _UNSUPPORTED:
                 raise
@@ -70,6 +70,9 @@ class Disk:
             self.sync_directory(one.parent)
         if not path.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+
+    def _sync_names(self, descriptor: int) -> None:
+        os.fsync(descriptor)
 
     def _open(self, path: Path, how: int) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
