@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from pathlib import Path
 
 import anyio
@@ -90,8 +90,9 @@ async def _go_on(
         await _note(past)
         stack.enter_context(complaints.written_to(run.plan.log))
         screen = stack.enter_context(open_screen(settings, directory.name))
-        for line in _announce(past, resumption):
-            screen.say(line)
+        with suppress(OSError):  # nobody looks: no reason not to go on
+            for line in _announce(past, resumption):
+                screen.say(line)
         total = _total(past.prompts, settings)
         watching = await stack.enter_async_context(watch(run, total, screen))
         signals.stop(run, watching)
