@@ -89,4 +89,4 @@ def attempt_of(step: Step, call: ToolCall) -> int:
 def touched_workspace(session: Session) -> bool:
     """Whether a call was started that may have changed the workspace."""
     steps = [turn for turn in session.turns if isinstance(turn, Step)]
-    return any(started.effect == "workspace" for step in steps for started in step.started)
+    return any(started.effect in _LASTING for step in steps for started in step.started)

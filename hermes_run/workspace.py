@@ -98,10 +98,14 @@ async def _take_up(recording: Recording, mirror: Mirror, job: Job, plan: Plan) -
         return
     if isinstance(recovery, Restore) and not await restore_mirror(mirror, recovery.seq):
         raise SandboxError(f"the copy of the workspace in {mirror.folder} is gone")
-    if plan.settings.workspace_on_crash == "fresh":
+    # What nobody has worked in yet is made again: it may have been cut short while it was made.
+    if plan.settings.workspace_on_crash == "fresh" or not touched_workspace(session):
         await _begin(mirror, job, plan)
     elif not await anyio.Path(mirror.workspace).is_dir():
-        await _replace_lost(session, mirror, job, plan)
+        raise SandboxError(
+            f"the workspace {mirror.workspace} is gone, and with it what the session did; "
+            "`--restart-failed` begins the session anew"
+        )
     if isinstance(recovery, Unknown):
         for call in recovery.calls:
             await recording.tool_returned(call.id, UNKNOWN_TEXT, status="unknown")
@@ -112,16 +116,6 @@ def _has_mirror(session: Session, mirror: Mirror, plan: Plan) -> bool:
     if plan.settings.workspace_on_crash != "snapshot" or not isinstance(last, Step):
         return False
     return mirror.stands_before(last.reply.seq)
-
-
-async def _replace_lost(session: Session, mirror: Mirror, job: Job, plan: Plan) -> None:
-    """Make a workspace that is not there any more, if nothing was done in it yet."""
-    if touched_workspace(session):
-        raise SandboxError(
-            f"the workspace {mirror.workspace} is gone, and with it what the session did; "
-            "`--restart-failed` begins the session anew"
-        )
-    await _begin(mirror, job, plan)
 
 
 async def _leave(session: Session, mirror: Mirror, plan: Plan) -> None:
