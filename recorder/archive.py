@@ -6,15 +6,16 @@ each; a session is read and folded when it is asked for. Nothing of this is kept
 
 from __future__ import annotations
 
-import os
 from array import array
 from collections.abc import Collection, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
 from recorder.errors import CorruptJournalError, RunDirectoryError
-from recorder.events import ToolsDeclared
+from recorder.events import Event, ToolsDeclared
 from recorder.framing import checksum, unframe
 from recorder.reader import Entry, Folding, Line, lines
 from recorder.segment import segments
@@ -29,6 +30,9 @@ class _Name(msgspec.Struct):
 
 _decoder = msgspec.json.Decoder(_Name)
 
+_PLACE = 4
+"""What is kept of a line: its segment, its number, where it begins and its size."""
+
 
 class Archive:
     """The sessions *names* of the journal in *directory*; every method blocks.
@@ -42,10 +46,12 @@ class Archive:
         self._paths: list[Path] = []
         self._places: dict[str, array[int]] = {name: array("Q") for name in names}
         self._tools: dict[str, Entry] = {}
+        if not names:
+            return
         try:
             self._paths = segments(directory)
-            for number, path in enumerate(self._paths):
-                self._survey(number, path)
+            for segment, path in enumerate(self._paths):
+                self._survey(segment, path)
         except OSError as error:
             raise RunDirectoryError(f"the journal can't be read: {error}") from error
 
@@ -57,65 +63,73 @@ class Archive:
         """Give a session whole.
 
         Raises:
-            CorruptJournalError: a line of its contradicts an earlier one.
+            CorruptJournalError: a line of its contradicts an earlier one, or there is none.
             RunDirectoryError: the journal can't be read.
         """
         folding = Folding()
+        for declared in self._tools.values():
+            folding.add(declared)
         try:
-            for declared in self._tools.values():
-                folding.add(declared)
             for entry in self._entries(name):
                 folding.add(entry)
         except OSError as error:
             raise RunDirectoryError(f"the journal can't be read: {error}") from error
+        if name not in folding.sessions:
+            raise CorruptJournalError(f"the journal holds nothing of session {name!r}")
         return folding.sessions[name]
 
-    def _survey(self, number: int, path: Path) -> None:
+    def _survey(self, segment: int, path: Path) -> None:
         position = 0
         for line in lines(path):
-            name = _name(line)
+            size = len(line.content)
+            name = _name(line, path)
             if name in self._places:
-                self._places[name].extend((number, position, len(line.content)))
-            elif not name and line.complete:
+                self._places[name].extend((segment, line.number, position, size))
+            elif name == "":
                 self._note_tools(line, path)
-            position += len(line.content) + 1
+            position += size + 1
 
     def _note_tools(self, line: Line, path: Path) -> None:
-        event = unframe(line.content)
+        event = _event(line.content, path, line.number)
         if isinstance(event, ToolsDeclared):
             entry = Entry(event, path.name, line.number, checksum(line.content))
             self._tools[event.tools_hash] = entry
 
     def _entries(self, name: str) -> Iterator[Entry]:
         places = self._places[name]
-        for at in range(0, len(places), 3):
-            number, position, size = places[at : at + 3]
-            path = self._paths[number]
-            content = _read(path, position, size)
-            yield Entry(unframe(content), path.name, 0, checksum(content))
+        with ExitStack() as stack:
+            opened: dict[int, BinaryIO] = {}
+            for at in range(0, len(places), _PLACE):
+                segment, number, position, size = places[at : at + _PLACE]
+                path = self._paths[segment]
+                if segment not in opened:
+                    opened[segment] = stack.enter_context(path.open("rb"))
+                opened[segment].seek(position)
+                content = opened[segment].read(size)
+                event = _event(content, path, number)
+                yield Entry(event, path.name, number, checksum(content))
 
 
-def _name(line: Line) -> str | None:
+def _name(line: Line, path: Path) -> str | None:
     """The session a line belongs to: empty for a segment's own, ``None`` for a torn tail."""
+    if not line.complete:
+        return _name_in_tail(line)
     try:
         return _decoder.decode(line.content).session
-    except msgspec.DecodeError:
-        return _name_slowly(line)
+    except msgspec.DecodeError:  # it holds lone surrogates, or is no fact at all
+        return _event(line.content, path, line.number).session
 
 
-def _name_slowly(line: Line) -> str | None:
-    """Look into a line that holds lone surrogates, or is torn."""
+def _name_in_tail(line: Line) -> str | None:
+    """Look into a line without its newline: it may be whole all the same."""
     try:
         return unframe(line.content).session
     except CorruptJournalError:
-        if line.complete:
-            raise
         return None
 
 
-def _read(path: Path, position: int, size: int) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+def _event(content: bytes, path: Path, number: int) -> Event:
     try:
-        return os.pread(descriptor, size, position)
-    finally:
-        os.close(descriptor)
+        return unframe(content)
+    except CorruptJournalError as error:
+        raise CorruptJournalError(f"{path.name}, line {number}: {error}") from error

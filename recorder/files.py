@@ -7,8 +7,9 @@ one; a row that was cut by a crash is cut off before the next is appended.
 from __future__ import annotations
 
 import os
+import re
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from recorder.disk import FULL, Disk, write_all
 
 _CHUNK = 2**20
 _OPEN_S = 30.0
+_DRAFT = re.compile(r"\.[a-z_]+\.jsonl?\.[0-9a-f]{8}")
 RETRY_S = 0.5
 """How often a full disk is tried again, in seconds."""
 
@@ -151,15 +153,21 @@ async def replace(path: Path, content: bytes, disk: Disk | None = None) -> None:
         OSError: it can't be written. What was at *path* is untouched, unless it was only the
             directory that could not be synced.
     """
-    await anyio.to_thread.run_sync(_replace, path, content, disk or Disk())
+    await anyio.to_thread.run_sync(put, path, (content,), disk or Disk())
 
 
-def _replace(path: Path, content: bytes, disk: Disk) -> None:
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+def put(path: Path, pieces: Iterable[bytes], disk: Disk) -> None:
+    """Do what :func:`replace` does, piece by piece, and block meanwhile.
+
+    Raises:
+        OSError: see :func:`replace`; also what giving the pieces raises.
+    """
+    draft = draft_of(path)
     descriptor = disk.create(draft)
     try:
         try:
-            write_all(disk, descriptor, content)
+            for piece in pieces:
+                write_all(disk, descriptor, piece)
             disk.sync(descriptor)
         finally:
             disk.close(descriptor)
@@ -169,6 +177,22 @@ def _replace(path: Path, content: bytes, disk: Disk) -> None:
             disk.remove(draft)
         raise
     disk.sync_directory(path.parent)
+
+
+def draft_of(path: Path) -> Path:
+    """A name beside *path* that nobody else uses, for what is to be put in its place."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+
+
+def sweep(directory: Path, disk: Disk) -> None:
+    """Remove the drafts in *directory* that a crash has left there; it must be owned.
+
+    Raises:
+        OSError: one can't be removed.
+    """
+    for path in directory.iterdir():
+        if _DRAFT.fullmatch(path.name):
+            disk.remove(path)
 
 
 def _cut_torn_tail(path: Path) -> int:

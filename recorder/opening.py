@@ -17,10 +17,9 @@ from recorder.events import timestamp
 from recorder.journal import open_journal
 from recorder.mending import forget, mend
 from recorder.record import Record
-from recorder.run_directory import FAILED, JOURNAL, RunDirectory, open_new, open_rows_of
+from recorder.run_directory import JOURNAL, RunDirectory, open_new, open_rows_of
 from recorder.settings import DEFAULTS, JournalSettings
 from recorder.standing import Standings
-from recorder.statistics import StatisticsFold
 
 Arguments = TypeVarTuple("Arguments")
 
@@ -52,14 +51,17 @@ async def open_record(
     run = run or _name(path)
     async with (
         open_new(path, disk) as opened,
-        _recording(opened, run, settings, StatisticsFold()) as record,
+        _recording(opened, run, settings) as record,
     ):
         yield record
 
 
 @asynccontextmanager
 async def reopen_record(
-    directory: str | Path, standings: Standings, settings: JournalSettings = DEFAULTS
+    directory: str | Path,
+    past: Standings,
+    settings: JournalSettings = DEFAULTS,
+    disk: Disk | None = None,
 ) -> AsyncGenerator[Record]:
     """Go on with the record of a run, in a segment of its own; the directory is owned already.
 
@@ -68,41 +70,39 @@ async def reopen_record(
 
     Args:
         directory: the run directory.
-        standings: where its sessions stand.
+        past: where its sessions stand.
         settings: how the journal commits.
+        disk: what to write with.
 
     Raises:
         RunDirectoryError: *directory* can't be used.
         JournalError: the disk refuses the record.
         CorruptJournalError: a session that has no row can't be folded.
     """
-    path, disk = Path(directory), Disk()
-    failed = path / FAILED
-    await _blocking(mend, path, standings)
-    size = failed.stat().st_size if failed.exists() else 0
+    path, disk = Path(directory), disk or Disk()
+    await _blocking(mend, path, past, disk)
     async with (
         open_rows_of(path, disk) as opened,
-        _recording(opened, standings.run, settings, standings.statistics) as record,
+        _recording(opened, past.run, settings, past) as record,
     ):
         yield record
-    with anyio.CancelScope(shield=True):  # bounded by the disk: a thread can't be given up
-        if record.resumed:
-            await _blocking(forget, failed, record.resumed, size)
 
 
 @asynccontextmanager
 async def _recording(
-    opened: RunDirectory, run: str, settings: JournalSettings, statistics: StatisticsFold
+    opened: RunDirectory, run: str, settings: JournalSettings, past: Standings | None = None
 ) -> AsyncGenerator[Record]:
     record: Record | None = None
     try:
         async with open_journal(opened.path / JOURNAL, run, settings, opened.disk) as journal:
-            record = Record(opened, run, journal, statistics)
+            record = Record(opened, run, journal, past)
             yield record
     finally:
         if record and not record.journal.failed:
             with anyio.CancelScope(shield=True):  # bounded by the disk
                 await record.write_statistics_now()
+                if record.resumed:
+                    await _blocking(forget, opened.path, record.resumed, opened.disk)
 
 
 async def _blocking(function: Callable[[*Arguments], object], *arguments: *Arguments) -> None:

@@ -28,6 +28,7 @@ from recorder.recording import Opening, Recording, plain, whole
 from recorder.run_directory import RunDirectory
 from recorder.session import Session
 from recorder.sinks import Sink, Tee
+from recorder.standing import Standings
 from recorder.statistics import StatisticsFold
 
 _Declared: TypeAlias = tuple[str, tuple[dict[str, Json], ...]]
@@ -35,20 +36,30 @@ _END_S = 30.0
 
 
 class Record:
-    """An open run directory; made by :func:`open_record`."""
+    """An open run directory; made by :func:`~recorder.opening.open_record`.
+
+    ``resumed`` tells of the sessions that went on the number of their newest attempt.
+
+    Args:
+        opened: the directory.
+        run: the run's id.
+        journal: where facts go.
+        past: where the sessions stand that were recorded before.
+    """
 
     def __init__(
         self,
         opened: RunDirectory,
         run: str,
         journal: Journal,
-        statistics: StatisticsFold | None = None,
+        past: Standings | None = None,
     ) -> None:
         self.directory = opened.path
         self.run = run
         self.journal = journal
-        self.statistics = statistics or StatisticsFold()
-        self.resumed: set[str] = set()
+        self.statistics = past.statistics if past else StatisticsFold()
+        self.resumed: dict[str, int] = {}
+        self._past = past.sessions if past else {}
         self._opened = opened
         self._others: Sink = Tee()
         self._declared: dict[str, _Declared] = {}
@@ -84,6 +95,8 @@ class Record:
         """
         await self.journal.accept(event)
         self.statistics.add(event)
+        if isinstance(event, SessionResumed):
+            self.resumed[event.session] = event.attempt
 
     async def settle(self, event: Event) -> None:
         """Give an accepted *event* to the other sinks, and wait as the sync mode asks.
@@ -129,18 +142,22 @@ class Record:
             drift: the settings that are not those it was started with.
 
         Raises:
-            MisuseError: the session never started.
+            MisuseError: the session never started, or goes on already.
             JournalError: it can't be recorded.
         """
+        self._refuse_two(session)
         recording = Recording(session, self)
-        self.resumed.add(session.id)
-        await recording.record(
-            SessionResumed,
-            attempt=session.attempt + 1,
-            previous=session.ended.outcome if session.ended else CRASHED,
-            anew=anew,
-            drift=tuple(drift),
-        )
+        self._starting.add(session.id)
+        try:
+            await recording.record(
+                SessionResumed,
+                attempt=session.attempt + 1,
+                previous=session.ended.outcome if session.ended else CRASHED,
+                anew=anew,
+                drift=tuple(drift),
+            )
+        finally:
+            self._starting.discard(session.id)
         return recording
 
     async def finish(self, session: Session) -> None:
@@ -211,6 +228,15 @@ class Record:
         content = msgspec.json.format(encode(self.statistics.value()), indent=2) + b"\n"
         await self._opened.write_statistics(content)
 
+    def _refuse_two(self, session: Session) -> None:
+        """Let nobody go on with what somebody else does: the journal could not be read back."""
+        name, past = session.id, self._past.get(session.id)
+        is_here = past is None or name in self.resumed
+        newest = self.resumed.get(name, past.attempt if past else 1)
+        in_flight = is_here and session.started and session.ended is None
+        if in_flight or session.attempt < newest or name in self._starting:
+            raise MisuseError(f"session {name!r} goes on already: resume it when it has ended")
+
     def _choose_id(self, opening: Opening) -> str:
         """Take the id that was asked for, but never twice: the journal could not be read back."""
         chosen = opening.get("id", "")
@@ -228,7 +254,8 @@ class Record:
         opening: Opening,
     ) -> None:
         name = recording.session.id
-        if name in self._starting or self.statistics.may_go_on(name):
+        known = name in self._past or self.statistics.may_go_on(name)
+        if known or name in self._starting:
             raise MisuseError(f"session {name!r} goes on already: give each an id of its own")
         self._starting.add(name)
         try:

@@ -5,29 +5,40 @@ A session is a few words here; :mod:`recorder.archive` gives one whole.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import msgspec
 
 from recorder.events import (
     CRASHED,
+    Scored,
     SegmentOpened,
     SessionEnded,
     SessionResumed,
     SessionStarted,
+    Unknown,
 )
 from recorder.reader import Entry, Order, Torn, contradiction, read
 from recorder.statistics import StatisticsFold
 
 
-class Standing(msgspec.Struct, frozen=True):
-    """Where one session stands; ``ended`` is its outcome, or ``crashed`` where nothing says."""
+class Standing(msgspec.Struct, frozen=True, gc=False):
+    """Where one session stands.
+
+    ``ended`` is its last attempt's outcome and ``reason`` that of the end, or ``ended`` is
+    ``crashed`` where nothing says. ``late`` tells that something was recorded after the end, which
+    a row that was written at the end does not say.
+    """
 
     prompt_key: str
     row_hash: str
     sample: int
+    tools_hash: str = ""
     ended: str = CRASHED
+    reason: str = ""
     attempt: int = 1
+    late: bool = False
 
     @property
     def over(self) -> bool:
@@ -41,7 +52,7 @@ class Standings(msgspec.Struct, frozen=True):
     run: str
     sessions: dict[str, Standing]
     statistics: StatisticsFold
-    torn: tuple[Torn, ...]
+    torn: tuple[Torn, ...] = ()
 
 
 def stand(directory: Path) -> Standings:
@@ -61,22 +72,39 @@ def stand(directory: Path) -> Standings:
         elif isinstance(entry.event, SegmentOpened):
             run = run or entry.event.run
         elif entry.event.session and order.admit(entry):
-            statistics.add(entry.event)
             _note(sessions, entry)
+            statistics.add(entry.event)
     return Standings(run, sessions, statistics, tuple(torn))
 
 
 def _note(sessions: dict[str, Standing], entry: Entry) -> None:
     event = entry.event
+    standing = sessions.get(event.session)
     if isinstance(event, SessionStarted):
-        sessions[event.session] = Standing(event.prompt_key, event.row_hash, event.sample)
-    elif event.session not in sessions:
-        raise contradiction(entry, f"session {event.session!r} never started")
-    elif isinstance(event, SessionEnded):
-        standing = msgspec.structs.replace(sessions[event.session], ended=event.outcome)
-        sessions[event.session] = standing
+        sessions[event.session] = _begun(standing, event, entry)
+    elif standing is None:
+        if not isinstance(event, Unknown):
+            raise contradiction(entry, f"session {event.session!r} never started")
     elif isinstance(event, SessionResumed):
-        standing = sessions[event.session]
         sessions[event.session] = msgspec.structs.replace(
-            standing, ended=CRASHED, attempt=event.attempt
+            standing, ended=CRASHED, reason="", attempt=event.attempt, late=False
         )
+    elif standing.over:
+        if not isinstance(event, Scored | Unknown):
+            raise contradiction(entry, f"session {event.session!r} has ended")
+        sessions[event.session] = msgspec.structs.replace(standing, late=True)
+    elif isinstance(event, SessionEnded):
+        sessions[event.session] = msgspec.structs.replace(
+            standing, ended=sys.intern(event.outcome), reason=sys.intern(event.reason)
+        )
+
+
+def _begun(standing: Standing | None, event: SessionStarted, entry: Entry) -> Standing:
+    if standing:
+        raise contradiction(entry, f"session {event.session!r} started a second time")
+    return Standing(
+        prompt_key=event.prompt_key,
+        row_hash=event.row_hash,
+        sample=event.sample,
+        tools_hash=sys.intern(event.tools_hash),
+    )

@@ -39,7 +39,7 @@ def render(session: Session, run: str = "") -> dict[str, Json]:
         **_spent(session),
         "rewards": session.rewards,
         "timing": _timing(session),
-        "flags": [*(started.flags if started else ()), *written["flags"]],
+        "flags": [*(started.flags if started else ()), *_drift(session), *written["flags"]],
         "metadata": started.metadata if started else {},
         "run": run,
     }
@@ -85,8 +85,13 @@ def _spent(session: Session) -> dict[str, Json]:
     }
 
 
+def _drift(session: Session) -> list[str]:
+    """What was not as it was when the session started, after it was resumed."""
+    return [f"drift:{name}" for name in session.drift]
+
+
 def _timing(session: Session) -> dict[str, Json]:
-    """When the session ran and how long it waited for the model and for tools.
+    """When the session ran, in how many attempts, and how long it waited for model and tools.
 
     Tools that ran side by side count one after the other.
     """
@@ -96,6 +101,7 @@ def _timing(session: Session) -> dict[str, Json]:
         "started": session.began or None,
         "finished": session.last if session.ended else None,
         "seconds": whole if whole is None else round(whole, 3),
+        "attempts": session.attempt,
         "model_s": _sum(step.reply.times for step in steps),
         "tool_s": _sum(result.times for step in steps for result in step.results),
     }

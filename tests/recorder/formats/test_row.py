@@ -11,6 +11,7 @@ from recorder.events import (
     ModelReplied,
     Scored,
     SessionEnded,
+    SessionResumed,
     SessionStarted,
     ToolReturned,
     ToolsDeclared,
@@ -104,6 +105,7 @@ def test_a_row_says_everything_there_is_to_sort_rows_by():
                 "started": "1970-01-01T00:00:00.000Z",
                 "finished": "1970-01-01T00:00:10.500Z",
                 "seconds": 10.5,
+                "attempts": 1,
                 "model_s": 2.5,
                 "tool_s": 1.25,
             },
@@ -138,6 +140,7 @@ def test_a_session_that_has_hardly_begun_has_a_row_too():
         "started": None,
         "finished": None,
         "seconds": None,
+        "attempts": 1,
         "model_s": None,
         "tool_s": None,
     }
@@ -153,3 +156,14 @@ def test_a_session_that_was_cut_short_is_partial():
     assert (found["partial"], found["completed"], found["model"]) == (True, False, "asked-for")
     assert found["timing"]["seconds"] == 2.5
     assert found["timing"]["finished"] is None
+
+
+def test_a_session_that_went_on_says_how_often_and_what_had_changed():
+    """Rows of one kind can be picked out by their flags."""
+    started = SessionStarted(session="x", seq=0, ts=timestamp(0), flags=("odd",))
+    resumed = SessionResumed(
+        session="x", seq=1, ts=timestamp(1), attempt=2, previous="crashed", drift=("model", "tools")
+    )
+    found = row.render(fold([started, resumed]))
+    assert found["timing"]["attempts"] == 2
+    assert found["flags"] == ["odd", "drift:model", "drift:tools"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import anyio
@@ -11,7 +12,7 @@ import pytest
 import recorder
 from recorder.events import ModelReplied, Scored, SessionEnded, SessionStarted
 from recorder.messages import Times
-from recorder.verifying import Verdict, inspect, survey
+from recorder.verifying import inspect, survey
 
 COMPLETED, FAILED = "trajectories.jsonl", "failed_trajectories.jsonl"
 
@@ -132,31 +133,31 @@ async def test_a_session_may_be_scored_when_its_row_is_written(tmp_path, judge, 
     assert verdict.counts.equal == 1
 
 
-async def go_on(directory: Path, judge) -> Verdict:
-    """Let a session fail, go on and complete; gives what was judged before it completed."""
+async def go_on(directory: Path) -> None:
+    """Let a session fail, go on and complete; what a kill leaves at two moments is kept."""
     async with recorder.open(directory) as record:
         recording = await record.start([], id="s")
         await recording.end("model_error")
         await record.finish(recording.session)
         again = await record.resume(recording.session)
         await record.durable()
-        judged = judge(directory)
+        shutil.copytree(directory, directory.with_name("killed-early"))
         await again.model_replied(text="done")
         await again.end()
         await record.finish(again.session)
-    return judged
+        shutil.copytree(directory, directory.with_name("killed-late"))
 
 
 def test_a_session_that_goes_on_leaves_its_row_behind_until_the_end(tmp_path, judge, save):
     """While it is open the old row is outdated, and a fault only once everything has ended."""
-    open_still = anyio.run(go_on, tmp_path / "run", judge)
-    assert open_still.sound
-    assert (open_still.counts.outdated, open_still.counts.not_ended) == (1, 1)
-    verdict = judge(tmp_path / "run")
-    assert told(verdict) == ["this row is of an earlier attempt"]
-    assert verdict.faults[0].place.file == FAILED
-    assert verdict.counts.equal == 1
-    assert save(tmp_path / "run")[1].sound
+    anyio.run(go_on, tmp_path / "run")
+    early, late = judge(tmp_path / "killed-early"), judge(tmp_path / "killed-late")
+    assert early.sound
+    assert (early.counts.outdated, early.counts.not_ended) == (1, 1)
+    assert told(late) == ["this row is of an earlier attempt"]
+    assert late.faults[0].place.file == FAILED
+    assert late.counts.equal == 1
+    assert save(tmp_path / "killed-late")[1].sound
 
 
 async def test_a_row_of_a_session_that_has_not_ended_is_a_fault(tmp_path, judge):
