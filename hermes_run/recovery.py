@@ -23,7 +23,7 @@ from recorder.session import Session
 from recorder.steps import Step, unanswered
 
 STALLED = 3
-"""Attempts in a row that crashed and brought nothing, after which a session is given up."""
+"""How often a session may go on after a crash, crash again and bring nothing."""
 
 UNKNOWN_TEXT = (
     '{"error": "The run was interrupted while this call was running. It is not known whether it '
@@ -54,8 +54,9 @@ def recover(session: Session, *, has_mirror: bool, settle: bool = False) -> Reco
         has_mirror: whether the workspace can be had as it was before the last reply's calls.
         settle: go on also after a call with an effect outside, and tell the model about it.
     """
-    if session.stalled >= STALLED:
-        return Stop("tool_error", "poison", f"it crashed the run {STALLED} times in a row")
+    if session.stalled > STALLED:  # this attempt is counted, and had no chance yet
+        error = f"it went on {STALLED} times, and each time the run crashed before it brought a fact"
+        return Stop("tool_error", "poison", error)
     step = session.turns[-1] if session.turns else None
     if not isinstance(step, Step):
         return None
