@@ -55,7 +55,7 @@ def recover(session: Session, *, has_mirror: bool, settle: bool = False) -> Reco
         settle: go on also after a call with an effect outside, and tell the model about it.
     """
     if session.stalled > STALLED:  # this attempt is counted, and had no chance yet
-        error = f"it went on {STALLED} times, and each time the run crashed before it brought a fact"
+        error = f"it went on {STALLED} times, and the run crashed before it brought anything"
         return Stop("tool_error", "poison", error)
     step = session.turns[-1] if session.turns else None
     if not isinstance(step, Step):
