@@ -100,6 +100,22 @@ def status(run: Path, /, *, json: bool = False) -> int:
 
 
 @app.command(help_epilogue="")
+def verify(run: Path, /, *, json: bool = False, salvage: Path | None = None) -> int:
+    """Check every line, every session and every row of a run, and that the sum holds.
+
+    Nothing in the run is changed. Exits with 0 where it is sound and with 1 where it is not.
+
+    Args:
+        run: the run directory.
+        json: print one JSON object.
+        salvage: a new run directory, for what is sound of a damaged run.
+    """
+    from hermes_run.cli.verify import verify_run
+
+    return verify_run(run, salvage, as_json=json)
+
+
+@app.command(help_epilogue="")
 def tools() -> int:
     """List the toolsets and their tools, with what each may change."""
     from hermes_run.cli.tools import show_tools

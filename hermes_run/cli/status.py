@@ -73,7 +73,7 @@ def read_status(directory: Path) -> Status:
         OSError: the record can't be read.
     """
     if not (directory / JOURNAL).is_dir():
-        raise UsageError(_no_run(directory))
+        raise UsageError(no_run(directory))
     pid = holder(directory)
     fold, torn = fold_once(read(directory / JOURNAL))
     asked = _asked(directory)
@@ -158,7 +158,8 @@ def _state(status: Status) -> str:
     return "ended" if status.state == "ended" else "stopped before its end"
 
 
-def _no_run(directory: Path) -> str:
+def no_run(directory: Path) -> str:
+    """Say that there is no run in *directory*, and where there may be one."""
     if not directory.exists():
         return f"{directory} does not exist: name a run directory, as in runs/NAME"
     runs = sorted(path.parent.name for path in directory.glob(f"*/{JOURNAL}"))[-3:]

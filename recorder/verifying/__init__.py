@@ -17,6 +17,7 @@ from recorder.verifying.faults import Faults as Faults
 from recorder.verifying.inspection import inspect as inspect
 from recorder.verifying.salvage import SALVAGE as SALVAGE
 from recorder.verifying.salvage import Salvaged as Salvaged
+from recorder.verifying.salvage import check_place as check_place
 from recorder.verifying.salvage import salvage as salvage
 from recorder.verifying.survey import Survey as Survey
 from recorder.verifying.survey import survey as survey

@@ -60,6 +60,7 @@ class _Inspection:
         self._comparison = Comparison(survey)
         self._counting = Counting(survey.statistics)
         self._torn: list[Torn] = []
+        self._tools: set[str] = set()
         self._declared: set[str] = set()
         self._lines = 0
 
@@ -176,6 +177,7 @@ class _Inspection:
         """Check that tools have the name they are declared under; gives whether they have."""
         if is_named_right(event):
             self._declared.add(event.tools_hash)
+            self._tools.add(event.tools_hash)
             return True
         what = f"these are not the tools that {event.tools_hash!r:.80} stands for"
         self._faults.add("tools", what, seen.place)
@@ -210,7 +212,7 @@ class _Inspection:
             events=counting.events,
             repeated=self._folding.repeated,
             unknown=counting.unknown,
-            tools=len(self._folding.tools),
+            tools=len(self._tools),
             calls=counting.calls,
             results=counting.results,
             sessions=ended + counting.not_ended + len(self._folding.cuts),

@@ -15,7 +15,7 @@ import anyio.to_thread
 import msgspec
 
 from recorder import files
-from recorder.errors import JournalError, RunDirectoryError, RunExistsError
+from recorder.errors import CorruptJournalError, JournalError, RunDirectoryError, RunExistsError
 from recorder.events import Event, SegmentOpened, SessionStarted, ToolsDeclared, Unknown, tools_hash
 from recorder.json_text import encode
 from recorder.messages import Json
@@ -91,8 +91,8 @@ async def salvage(
 
     Raises:
         RunExistsError: there is something in the place of *out*.
-        RunDirectoryError: *out* lies in the run, or one of both can't be used.
-        CorruptJournalError: the run was changed since it was inspected.
+        RunDirectoryError: *out* lies in the run, one of both can't be used, or the run was changed
+            since it was inspected.
         JournalError: *out* can't be written.
     """
     check_place(survey.directory, out)
@@ -130,8 +130,8 @@ class _Saving:
                 if isinstance(sighting, Seen):
                     await self._take(sighting)
                     await self._close_after(number, sighting.entry.event.session)
-        except OSError as error:
-            raise RunDirectoryError(f"the journal can't be read: {error}") from error
+        except (OSError, CorruptJournalError) as error:
+            raise RunDirectoryError(f"the journal can't be read any more: {error}") from error
         for name in self._folding.open():
             await self._close(name)
 

@@ -68,7 +68,7 @@ def test_the_version_is_printed(command):
         (["p", "--progress", "loud"], 'Choose from: "auto", "rich", "plain", "json", "none"'),
         ([], "PROMPTS requires an argument"),
         (["p", "q", "r"], "this is too much: q r"),
-        (["verify", "runs/x"], "this version has no command `verify` yet"),
+        (["export", "runs/x"], "this version has no command `export` yet"),
         (["status"], "RUN requires an argument"),
         (["p", "--out"], "--out requires an argument"),
         (["p", "--sampling", "5"], "--sampling.temperature 0.7"),

@@ -134,6 +134,18 @@ def test_a_run_that_can_not_be_read_any_more_is_an_error_of_the_directory(run, j
         anyio.run(salvage, seen, verdict, tmp_path / "out")
 
 
+def test_a_run_that_changed_since_it_was_inspected_is_not_saved(run, journal, tmp_path):
+    """What was judged is no longer what there is."""
+    seen = survey(run)
+    verdict = inspect(seen)
+    path = journal(run)
+    lines = path.read_bytes().split(b"\n")
+    lines[2], lines[4] = lines[4], lines[2]
+    path.write_bytes(b"\n".join(lines))
+    with pytest.raises(RunDirectoryError, match="any more"):
+        anyio.run(salvage, seen, verdict, tmp_path / "out")
+
+
 @pytest.mark.skipif(not UNREADABLE.exists(), reason="there is no file that nobody can read")
 def test_a_file_that_can_not_be_read_is_found_before_anything_is_written(run, tmp_path):
     """The fault is the run's."""
