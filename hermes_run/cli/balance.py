@@ -106,4 +106,4 @@ def _samples(settings: Mapping[str, Json]) -> int:
 
 
 def _count(value: Json) -> int | None:
-    return value if isinstance(value, int) and value >= 0 else None
+    return value if type(value) is int and value >= 0 else None
