@@ -18,7 +18,7 @@ class Ask(msgspec.Struct, frozen=True):
 
 
 class Call(msgspec.Struct, frozen=True):
-    """These calls are to run, all at once."""
+    """These calls are to run."""
 
     calls: tuple[ToolCall, ...]
 

@@ -18,7 +18,7 @@ from hermes_run.failure import Failure
 from hermes_run.limits import Limits
 from hermes_run.models.protocol import Model, Request
 from hermes_run.models.wire import Transcript
-from hermes_run.recovery import attempt_of
+from hermes_run.recovery import attempt_of, changed_last
 from hermes_run.retry import Backoff, pause
 from hermes_run.sandboxes.mirror import Mirror, update_mirror
 from hermes_run.sandboxes.protocol import Command
@@ -32,13 +32,12 @@ from recorder.session import Session
 from recorder.steps import Step
 
 _SCORED = ("completed", "limit", "refused")
-_LASTING = ("workspace", "external")
 
 
 class Agent(msgspec.Struct, frozen=True):
     """All that a session is driven with; ``verify`` is a command that scores the workspace.
 
-    ``mirror`` holds the workspace as it was before a step that may change it.
+    ``mirror`` holds the workspace as it was before a call that may change it.
     """
 
     model: Model
@@ -121,20 +120,39 @@ async def _note(failure: Failure, recording: Recording, agent: Agent) -> None:
 
 
 async def _call(calls: tuple[ToolCall, ...], recording: Recording, agent: Agent) -> None:
-    """Run *calls* at once; that they started is on disk before an effect that lasts begins."""
-    effects = [agent.toolbox.effect_of(call.name) for call in calls]
-    step = recording.session.turns[-1]
-    assert isinstance(step, Step)  # noqa: S101  # narrowed: calls come of the last reply
-    if agent.mirror and "workspace" in effects:
-        await update_mirror(agent.mirror, step.reply.seq)
-    for call, effect in zip(calls, effects, strict=True):
-        number = attempt_of(step, call)
-        await recording.record(ToolStarted, call_id=call.id, effect=effect, attempt=number)
-    if any(effect in _LASTING for effect in effects):
+    """Run *calls* side by side, but those that may change the workspace one after the other.
+
+    So there is a moment before each when the workspace holds still and can be copied.
+    """
+    step = _step(recording)
+    changing = [call for call in calls if agent.toolbox.effect_of(call.name) == "workspace"]
+    others = [call for call in calls if call not in changing]
+    for call in others:
+        await _start(call, step, recording, agent)
+    if any(agent.toolbox.effect_of(call.name) == "external" for call in others):
         await recording.durable()
     async with anyio.create_task_group() as tasks:
-        for call in calls:
+        for call in others:
             tasks.start_soon(_run, call, recording, agent)
+        for call in changing:
+            if agent.mirror:
+                await update_mirror(agent.mirror, changed_last(_step(recording)))
+            await _start(call, step, recording, agent)
+            await recording.durable()
+            await _run(call, recording, agent)
+
+
+def _step(recording: Recording) -> Step:
+    """The reply whose calls are running, with what came of them so far."""
+    step = recording.session.turns[-1]
+    assert isinstance(step, Step)  # noqa: S101  # narrowed: calls come of the last reply
+    return step
+
+
+async def _start(call: ToolCall, step: Step, recording: Recording, agent: Agent) -> None:
+    effect = agent.toolbox.effect_of(call.name)
+    number = attempt_of(step, call)
+    await recording.record(ToolStarted, call_id=call.id, effect=effect, attempt=number)
 
 
 async def _run(call: ToolCall, recording: Recording, agent: Agent) -> None:

@@ -38,7 +38,7 @@ class Unknown(msgspec.Struct, frozen=True):
 
 
 class Restore(msgspec.Struct, frozen=True):
-    """The workspace is to be as it was before the step of reply *seq*."""
+    """The workspace is to be as it was after fact number *seq*."""
 
     seq: int
 
@@ -51,7 +51,7 @@ def recover(session: Session, *, has_mirror: bool, settle: bool = False) -> Reco
 
     Args:
         session: a session whose attempt is over, ended or not.
-        has_mirror: whether the workspace can be had as it was before the last reply's calls.
+        has_mirror: whether the workspace can be had as :func:`changed_last` leaves it.
         settle: go on also after a call with an effect outside, and tell the model about it.
     """
     if session.stalled > STALLED:  # this attempt is counted, and had no chance yet
@@ -67,7 +67,7 @@ def recover(session: Session, *, has_mirror: bool, settle: bool = False) -> Reco
     if not any(effect in _LASTING for _, effect in cut):
         return None
     if has_mirror and not outside:
-        return Restore(step.reply.seq)
+        return Restore(changed_last(step))
     return Unknown(tuple(call for call, effect in cut if effect in _LASTING))
 
 
@@ -85,6 +85,16 @@ def _effect(step: Step, call: ToolCall) -> Effect | None:
 def attempt_of(step: Step, call: ToolCall) -> int:
     """The number of the next attempt at *call*, from 1."""
     return 1 + sum(started.call_id == call.id for started in step.started)
+
+
+def changed_last(step: Step) -> int:
+    """Number the fact after which the workspace held still until another call changes it.
+
+    It is the last result of a call with a lasting effect, or the reply if none has returned.
+    """
+    lasting = {started.call_id for started in step.started if started.effect in _LASTING}
+    returned = [result.seq for result in step.results if result.call_id in lasting]
+    return max(returned, default=step.reply.seq)
 
 
 def touched_workspace(session: Session) -> bool:

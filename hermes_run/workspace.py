@@ -14,7 +14,14 @@ from hermes_run.decide import Stop
 from hermes_run.errors import SandboxError
 from hermes_run.job import Job
 from hermes_run.plan import Plan
-from hermes_run.recovery import UNKNOWN_TEXT, Restore, Unknown, recover, touched_workspace
+from hermes_run.recovery import (
+    UNKNOWN_TEXT,
+    Restore,
+    Unknown,
+    changed_last,
+    recover,
+    touched_workspace,
+)
 from hermes_run.sandboxes.fencing import marks
 from hermes_run.sandboxes.mirror import Mirror, remove_mirror, restore_mirror
 from hermes_run.sandboxes.plain import open_plain
@@ -115,7 +122,7 @@ def _has_mirror(session: Session, mirror: Mirror, plan: Plan) -> bool:
     last = session.turns[-1] if session.turns else None
     if plan.settings.workspace_on_crash != "snapshot" or not isinstance(last, Step):
         return False
-    return mirror.stands_before(last.reply.seq)
+    return mirror.stands_before(changed_last(last))
 
 
 async def _leave(session: Session, mirror: Mirror, plan: Plan) -> None:

@@ -1,15 +1,15 @@
-"""A copy of a workspace that is brought up to date before each step that may change it.
+"""A copy of a workspace that is brought up to date before each call that may change it.
 
-It is complete before the step is recorded as started, and not touched while the step runs: if the
-process dies in between, the mirror holds the workspace as it was before, and the step can be run
+It is complete before the call is recorded as started, and not touched while the call runs: if the
+process dies in between, the mirror holds the workspace as it was before, and the call can be run
 again. It is not synced, so it means nothing once the machine has been started anew.
 
 In its folder lie a *pack*, the contents of all files one after another, and a *mark*, which lists
 the tree and tells where in the pack each content begins. Only files whose mode, size, times or
 inode changed are added to the pack; one that is mostly of no use any more is made anew. A tree
-that is too large to be listed at every step has no mirror.
+that is too large to be listed at every call has no mirror.
 
-What a step costs, in milliseconds on ext4, when one file of 5, 100, 1,000 has changed, and in
+What a call costs, in milliseconds on ext4, when one file of 5, 100, 1,000 has changed, and in
 brackets the first copy of all of them (``python -m bench.mirror``)::
 
     full copy          1.7     61    783    (1.7   62  732)
@@ -63,7 +63,7 @@ _limiter: RunVar[CapacityLimiter] = RunVar("hermes_run.sandboxes.mirror")
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True):
-    """Which step a mirror stands before, on which boot of the machine, and what is in it.
+    """After which fact a mirror was made, on which boot of the machine, and what is in it.
 
     ``taken_ns`` is when the workspace was looked at, by the clock of its file system.
     """
@@ -86,7 +86,7 @@ class Mirror(msgspec.Struct, frozen=True):
     bounds: Bounds = Bounds()
 
     def update(self, seq: int) -> bool:
-        """Bring the mirror to what the workspace is now, before the step of reply *seq*.
+        """Bring the mirror to what the workspace is now, after fact number *seq*.
 
         Gives whether there is a mirror now. There is none of a workspace that is beyond the
         bounds, can't be read or does not hold still, nor where there is no room for a copy.
@@ -102,7 +102,7 @@ class Mirror(msgspec.Struct, frozen=True):
         return True
 
     def stands_before(self, seq: int) -> bool:
-        """Tell whether the mirror holds the workspace as it was before the step of reply *seq*."""
+        """Tell whether the mirror holds the workspace as it was after fact number *seq*."""
         mark = self._mark()
         return mark is not None and mark.seq == seq
 
@@ -204,7 +204,7 @@ async def update_mirror(mirror: Mirror, seq: int) -> bool:
 
 
 async def restore_mirror(mirror: Mirror, seq: int) -> bool:
-    """Restore the workspace if its mirror stands before the step of reply *seq*; tell whether.
+    """Restore the workspace if its mirror was made after fact number *seq*; tell whether.
 
     Raises:
         SandboxError: see :meth:`Mirror.restore`.
