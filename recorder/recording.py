@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol, TypedDict, TypeVar, Unpack
+from typing import Any, Protocol, TypedDict, TypeVar, Unpack, cast
 
 import anyio
 import msgspec
@@ -143,8 +143,10 @@ class Recording:
             JournalError: the record can't be written any more.
         """
         others: dict[str, Any] = {**fields}
-        calls = read_calls(others.pop("calls", None) or ())
-        await self.record(ModelReplied, **others, calls=calls)
+        others["calls"] = read_calls(others.get("calls") or ())
+        for name, kind in (("usage", Usage), ("times", Times)):
+            _fields(kind, others.get(name))
+        await self.record(ModelReplied, **others)
 
     async def tool_started(self, call_id: str, *, effect: Effect = "external") -> None:
         """Record that a call is about to run; returns when its effect may begin."""
@@ -212,18 +214,37 @@ def whole(messages: Iterable[Json]) -> list[Json]:
     """Give *messages*, which are messages or mappings with the same fields and nothing more.
 
     Raises:
-        MisuseError: one has a key that would not be recorded.
+        MisuseError: they are no messages, or one has a key that would not be recorded.
     """
-    given = list(messages)
-    known = set(Message.__struct_fields__)
-    for message in given:
-        surplus = object_of(message).keys() - known
-        if surplus:
-            raise MisuseError(
-                f"a message can't have {', '.join(sorted(surplus))}: "
-                f"the fields of recorder.messages.Message are {', '.join(sorted(known))}"
-            )
-    return given
+    try:
+        given = list(messages)
+    except TypeError as error:
+        raise MisuseError(f"these are no messages: {messages!r:.200}: {error}") from error
+    return [_whole_message(message) for message in given]
+
+
+def _whole_message(message: Json) -> Json:
+    calls = _fields(Message, message).get("calls")
+    return {**message, "calls": read_calls(calls)} if calls else message
+
+
+def _fields(kind: type[msgspec.Struct], value: Json) -> Mapping[Json, Json]:
+    """Give the fields of *value* if it is a mapping; each must be one that a *kind* keeps.
+
+    Raises:
+        MisuseError: there is one that would be left out in silence.
+    """
+    if not isinstance(value, Mapping):
+        return {}
+    fields = cast("Mapping[Json, Json]", value)
+    surplus = {str(key) for key in fields} - set(kind.__struct_fields__)
+    if surplus:
+        raise MisuseError(
+            f"a {kind.__name__} can't have {', '.join(sorted(surplus))}: "
+            f"the fields of {kind.__module__}.{kind.__name__} are "
+            f"{', '.join(kind.__struct_fields__)}"
+        )
+    return fields
 
 
 def plain(value: Json) -> Json:
