@@ -50,11 +50,14 @@ class Rows:
             OSError: it can't be written.
         """
         async with self._turn:
-            while True:
-                self.paused = await anyio.to_thread.run_sync(self._append, row)
-                if self.paused is None:
-                    return
-                await anyio.sleep(self._retry_s)
+            try:
+                while True:
+                    self.paused = await anyio.to_thread.run_sync(self._append, row)
+                    if self.paused is None:
+                        return
+                    await anyio.sleep(self._retry_s)
+            finally:
+                self.paused = None
 
     async def open(self) -> None:
         """Open the file, and cut off a row that a crash has torn.
@@ -172,7 +175,7 @@ def put(path: Path, pieces: Iterable[bytes], disk: Disk) -> None:
         finally:
             disk.close(descriptor)
         disk.rename(draft, path)
-    except OSError:
+    except BaseException:
         with suppress(OSError):
             disk.remove(draft)
         raise

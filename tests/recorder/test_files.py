@@ -1,0 +1,234 @@
+"""Files made beside the journal: appended row by row, or replaced in one piece."""
+
+from __future__ import annotations
+
+import errno
+import stat
+
+import anyio
+import pytest
+
+from recorder import files
+from recorder.disk import Disk
+from recorder.errors import CorruptJournalError
+
+
+def names(folder):
+    """Give what lies in *folder*."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+async def all_lines(path):
+    """Read all lines of a file."""
+    return [line async for line in files.lines(path)]
+
+
+async def test_rows_are_appended_and_synced_at_the_end(tmp_path, disk):
+    """Each stands in the file as soon as it was appended; the file is its owner's."""
+    path = tmp_path / "rows.jsonl"
+    async with files.open_rows(path, disk) as rows:
+        await rows.append(b"one\n")
+        assert path.read_bytes() == b"one\n"
+        await rows.append(b"two\n")
+        assert disk.calls.count("sync") == 0
+    assert path.read_bytes() == b"one\ntwo\n"
+    assert disk.calls[-2:] == ["sync", "close"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+async def test_rows_of_many_tasks_stay_whole(tmp_path, disk):
+    """Also where the disk takes little at a time."""
+    disk.mouthful = 3
+    path = tmp_path / "rows.jsonl"
+    given = [b"%d" % number * 20 + b"\n" for number in range(10)]
+    async with files.open_rows(path, disk) as rows, anyio.create_task_group() as tasks:
+        for row in given:
+            tasks.start_soon(rows.append, row)
+    assert sorted(path.read_bytes().splitlines(keepends=True)) == given
+
+
+@pytest.mark.parametrize(
+    ("left", "kept"),
+    [
+        (b"", b""),
+        (b"one\n", b"one\n"),
+        (b"one\ntw", b"one\n"),
+        (b"torn", b""),
+        (b"one\n" + b"x" * 3_000_000, b"one\n"),
+        (b"x" * 3_000_000, b""),
+        (b"one\n\0\0\0", b"one\n"),
+    ],
+)
+async def test_a_row_that_a_crash_has_torn_is_cut_off(tmp_path, left, kept):
+    """The next row is not glued to it, however long it is."""
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(left)
+    async with files.open_rows(path) as rows:
+        await rows.append(b"new\n")
+    assert path.read_bytes() == kept + b"new\n"
+
+
+async def test_rows_wait_while_the_disk_is_full(tmp_path, disk, until):
+    """What was begun is cut off, ``paused`` says why, and the row is whole in the end."""
+    path = tmp_path / "rows.jsonl"
+    async with files.open_rows(path, disk, retry_s=0) as rows, anyio.create_task_group() as tasks:
+        await rows.append(b"one\n")
+        disk.room = 2
+        tasks.start_soon(rows.append, b"two\n")
+        await until(lambda: rows.paused)
+        assert "No space left" in str(rows.paused)
+        assert path.read_bytes() == b"one\n"
+        disk.mend()
+        await until(lambda: not rows.paused)
+    assert path.read_bytes() == b"one\ntwo\n"
+
+
+async def test_who_gives_up_waiting_for_room_leaves_no_trace(tmp_path, disk, until):
+    """The next row stands right after the one before."""
+    path = tmp_path / "rows.jsonl"
+    async with files.open_rows(path, disk, retry_s=1000) as rows:
+        await rows.append(b"one\n")
+        disk.room = 2
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(rows.append, b"two\n")
+            await until(lambda: rows.paused)
+            tasks.cancel_scope.cancel()
+        assert rows.paused is None
+        disk.mend()
+        await rows.append(b"three\n")
+    assert path.read_bytes() == b"one\nthree\n"
+
+
+async def test_a_row_that_can_not_be_written_is_an_error_and_costs_no_other(tmp_path, disk):
+    """What it left is cut off before anything else is written, at the latest."""
+    path = tmp_path / "rows.jsonl"
+    async with files.open_rows(path, disk) as rows:
+        await rows.append(b"one\n")
+        disk.mouthful = 2
+        disk.fail("write", errno.EIO, after=1, times=1)
+        disk.fail("truncate", errno.EIO, times=1)
+        with pytest.raises(OSError, match="Input/output"):
+            await rows.append(b"two\n")
+        assert path.read_bytes() == b"one\ntw"
+        await rows.append(b"three\n")
+    assert path.read_bytes() == b"one\nthree\n"
+
+
+async def test_a_torn_row_is_cut_off_at_the_end(tmp_path, disk):
+    """Where nothing was written after it."""
+    path = tmp_path / "rows.jsonl"
+    async with files.open_rows(path, disk) as rows:
+        disk.mouthful = 2
+        disk.fail("write", errno.EIO, after=1)
+        disk.fail("truncate", errno.EIO, times=1)
+        with pytest.raises(OSError, match="Input/output"):
+            await rows.append(b"two\n")
+    assert path.read_bytes() == b""
+
+
+@pytest.mark.parametrize("call", ["extend", "sync"])
+async def test_rows_that_can_not_be_opened_or_synced_say_so(tmp_path, disk, call):
+    """And no descriptor stays open."""
+    disk.fail(call, errno.EIO)
+    with pytest.raises(OSError, match="Input/output"):
+        async with files.open_rows(tmp_path / "rows.jsonl", disk):
+            pass
+    assert disk.calls.count("close") == (call == "sync")
+
+
+async def test_cancelled_rows_are_synced_all_the_same(tmp_path, disk):
+    """The block's end is shielded."""
+    with anyio.CancelScope() as scope:
+        async with files.open_rows(tmp_path / "rows.jsonl", disk) as rows:
+            await rows.append(b"one\n")
+            scope.cancel()
+    assert disk.calls[-2:] == ["sync", "close"]
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        (b"", []),
+        (b"one", [b"one"]),
+        (b"one\n", [b"one"]),
+        (b"one\n\ntwo\r\n", [b"one", b"", b"two\r"]),
+        ("a\u2028b\x85c\x0bd\ne".encode(), ["a\u2028b\x85c\x0bd".encode(), b"e"]),
+        (b"x" * 3_000_000 + b"\ny" * 3, [b"x" * 3_000_000, b"y", b"y", b"y"]),
+    ],
+)
+async def test_lines_are_split_at_newlines_only(tmp_path, content, lines):
+    """Whatever else ends a line elsewhere, and however long they are."""
+    (tmp_path / "file").write_bytes(content)
+    assert await all_lines(tmp_path / "file") == lines
+
+
+async def test_lines_of_a_file_that_is_not_there_can_not_be_read(tmp_path):
+    """The error names it."""
+    with pytest.raises(FileNotFoundError, match="gone"):
+        await all_lines(tmp_path / "gone")
+
+
+async def test_a_file_whose_lines_nobody_wants_any_more_is_closed(tmp_path):
+    """An unclosed file would be a warning, which is an error here."""
+    (tmp_path / "file").write_bytes(b"one\ntwo\n")
+    lines = files.lines(tmp_path / "file")
+    assert await anext(lines) == b"one"
+    await lines.aclose()
+
+
+async def test_a_file_is_replaced_in_one_piece(tmp_path, disk):
+    """Written beside it, synced, renamed, and the directory synced; for its owner only."""
+    path = tmp_path / "statistics.json"
+    path.write_bytes(b"old")
+    await files.replace(path, b"new", disk)
+    assert path.read_bytes() == b"new"
+    assert disk.calls == ["create", "write", "sync", "close", "rename", "sync_directory"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert names(tmp_path) == ["statistics.json"]
+    await files.replace(path, b"newer")
+    assert path.read_bytes() == b"newer"
+
+
+@pytest.mark.parametrize("call", ["create", "write", "sync", "close", "rename"])
+async def test_a_file_that_can_not_be_replaced_stays_as_it_is(tmp_path, disk, call):
+    """And no draft is left behind."""
+    path = tmp_path / "statistics.json"
+    path.write_bytes(b"old")
+    disk.fail(call, errno.ENOSPC)
+    with pytest.raises(OSError, match="No space left"):
+        await files.replace(path, b"new", disk)
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["statistics.json"]
+
+
+async def test_a_draft_that_can_not_be_removed_is_not_the_error(tmp_path, disk):
+    """What is told is why the file could not be replaced."""
+    disk.fail("write", errno.ENOSPC)
+    disk.fail("remove", errno.EIO)
+    with pytest.raises(OSError, match="No space left"):
+        await files.replace(tmp_path / "statistics.json", b"new", disk)
+
+
+def test_pieces_that_can_not_be_given_change_nothing(tmp_path):
+    """Whatever giving them raises comes out, and no draft is left behind."""
+
+    def pieces():
+        yield b"one\n"
+        raise CorruptJournalError("line 7")
+
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b"old")
+    with pytest.raises(CorruptJournalError, match="line 7"):
+        files.put(path, pieces(), Disk())
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["rows.jsonl"]
+
+
+def test_drafts_that_a_crash_has_left_are_swept_away(tmp_path):
+    """And nothing else is."""
+    kept = ["rows.jsonl", ".rows.jsonl", ".rows.jsonl.12345", "lock"]
+    drafts = [files.draft_of(tmp_path / name).name for name in ("rows.jsonl", "statistics.json")]
+    for name in [*kept, *drafts]:
+        (tmp_path / name).write_bytes(b"")
+    files.sweep(tmp_path, Disk())
+    assert names(tmp_path) == sorted(kept)
