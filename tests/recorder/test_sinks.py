@@ -1,117 +1,160 @@
-"""Sinks: a tee loses nothing, a lossy one holds up nobody."""
+"""Sinks: where events go."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import anyio
 import pytest
 
-from recorder.events import Event
 from recorder.sinks import Lossy, Tee, lossy
 
-Said = Callable[..., Event]
 
+class Kept:
+    """A sink that keeps what it gets."""
 
-class Keeping:
-    """A sink that keeps what it gets, and raises at the event number *breaks_at*."""
+    def __init__(self):
+        self.events = []
 
-    def __init__(self, breaks_at: int = -1) -> None:
-        self.kept: list[int] = []
-        self._breaks_at = breaks_at
-
-    async def __call__(self, event: Event) -> None:
+    async def __call__(self, event):
         """Keep *event*."""
-        if event.seq == self._breaks_at:
-            raise ZeroDivisionError("a broken view")
-        self.kept.append(event.seq)
+        self.events.append(event)
 
 
-async def test_a_tee_gives_every_event_to_every_sink(said: Said):
-    """In the order in which they were named."""
-    one, two = Keeping(), Keeping()
-    tee = Tee(one, two)
+class Broken(Kept):
+    """A sink that raises at the second event."""
+
+    async def __call__(self, event):
+        """Keep the first event."""
+        if self.events:
+            raise RuntimeError("broken")
+        await super().__call__(event)
+
+
+class Slow(Kept):
+    """A sink that keeps each event when it is told to."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked, self.told = anyio.Event(), anyio.Event()
+
+    async def __call__(self, event):
+        """Wait, then keep *event*."""
+        self.asked.set()
+        await self.told.wait()
+        await super().__call__(event)
+
+
+async def test_every_sink_of_a_tee_gets_every_event_in_order(said):
+    """One after the other."""
+    first, second = Kept(), Kept()
+    tee = Tee(first, second)
     for seq in range(3):
         await tee(said(seq))
-    assert one.kept == two.kept == [0, 1, 2]
+    assert first.events == second.events == [said(0), said(1), said(2)]
 
 
-async def test_a_tee_stops_at_the_sink_that_raises(said: Said):
-    """What comes after it does not count: the one that must not lose comes first."""
-    after = Keeping()
-    with pytest.raises(ZeroDivisionError):
-        await Tee(Keeping(breaks_at=0), after)(said(0))
-    assert after.kept == []
+async def test_the_first_sink_that_raises_stops_a_tee(said):
+    """Those before it have the event, those after it do not."""
+    first, broken, last = Kept(), Broken(), Kept()
+    tee = Tee(first, broken, last)
+    await tee(said(0))
+    with pytest.raises(RuntimeError, match="broken"):
+        await tee(said(1))
+    assert [len(sink.events) for sink in (first, broken, last)] == [2, 1, 1]
 
 
-async def test_everything_reaches_a_sink_that_keeps_up(said: Said):
-    """Also what is in the buffer when the block ends."""
-    sink = Keeping()
-    async with lossy(sink) as buffer:
+async def test_a_lossy_sink_delivers_what_there_is_when_the_block_ends(said):
+    """In order, and nothing is dropped while there is room."""
+    sink = Kept()
+    async with lossy(sink, capacity=10) as buffer:
         for seq in range(10):
             await buffer(said(seq))
-    assert sink.kept == list(range(10))
-    assert buffer.dropped == 0
+    assert sink.events == [said(seq) for seq in range(10)]
+    assert (buffer.dropped, buffer.failure) == (0, None)
 
 
-async def test_a_blocked_sink_loses_the_oldest_and_holds_up_nobody(said: Said):
-    """The run goes on; what was dropped is counted."""
-    go, sink = anyio.Event(), Keeping()
-
-    async def blocked(event: Event) -> None:
-        await go.wait()
-        await sink(event)
-
-    async with lossy(blocked, capacity=3) as buffer:
-        for seq in range(10):
+async def test_a_slow_sink_holds_nobody_up_and_loses_the_oldest(said):
+    """What is lost is counted."""
+    sink = Slow()
+    async with lossy(sink, capacity=3) as buffer:
+        await buffer(said(0))
+        await sink.asked.wait()
+        for seq in range(1, 10):
             await buffer(said(seq))
-        assert buffer.dropped == 7
-        go.set()
-    assert sink.kept == [7, 8, 9]
+        assert buffer.dropped == 6
+        sink.told.set()
+    assert sink.events == [said(0), said(7), said(8), said(9)]
 
 
-async def test_a_sink_that_raises_gets_nothing_more(said: Said):
-    """Its failure is kept, the block goes on, and what it missed is counted."""
-    sink = Keeping(breaks_at=1)
+async def test_events_are_delivered_while_the_block_goes_on(said, until):
+    """Also those that come one by one."""
+    sink = Kept()
     async with lossy(sink) as buffer:
         for seq in range(3):
             await buffer(said(seq))
-        with anyio.fail_after(10):
-            while buffer.failure is None:
-                await anyio.lowlevel.checkpoint()
-        await buffer(said(3))
-    assert sink.kept == [0]
-    assert isinstance(buffer.failure, ZeroDivisionError)
+            await until(lambda seq=seq: len(sink.events) == seq + 1)
+
+
+async def test_a_sink_that_hangs_is_given_up_at_the_end(said):
+    """What it never got is counted, and the block ends."""
+    sink = Slow()
+    with anyio.fail_after(20):
+        async with lossy(sink, drain_s=0) as buffer:
+            await buffer(said(0))
+            await sink.asked.wait()
+            await buffer(said(1))
+            await buffer(said(2))
+    assert sink.events == []
     assert buffer.dropped == 2
 
 
-async def test_a_sink_that_never_returns_ends_with_its_time(said: Said):
-    """After the block it is waited for only so long."""
+async def test_a_sink_that_raises_gets_nothing_more_and_stops_nobody(said, until):
+    """What it raised is kept, what it did not get is counted."""
+    sink = Broken()
+    async with lossy(sink) as buffer:
+        for seq in range(5):
+            await buffer(said(seq))
+        await until(lambda: buffer.failure)
+        await buffer(said(5))
+    assert sink.events == [said(0)]
+    assert str(buffer.failure) == "broken"
+    assert buffer.dropped == 4
 
-    async def never(_: Event) -> None:
-        await anyio.sleep_forever()
 
-    with anyio.fail_after(10):
-        async with lossy(never, drain_s=0.01) as buffer:
-            for seq in range(3):
-                await buffer(said(seq))
-    assert buffer.dropped == 2
-
-
-async def test_what_is_in_the_buffer_is_delivered_when_the_block_is_cancelled(said: Said):
-    """A view sees how it ended."""
-    sink = Keeping()
+async def test_a_cancelled_block_still_delivers(said):
+    """A view shows how it ended."""
+    sink = Kept()
     with anyio.CancelScope() as scope:
         async with lossy(sink) as buffer:
             await buffer(said(0))
             scope.cancel()
             await anyio.sleep_forever()
-    assert sink.kept == [0]
+    assert sink.events == [said(0)]
 
 
-async def test_what_comes_after_the_end_is_counted_as_dropped(said: Said):
-    """Nobody is there to take it."""
-    buffer = Lossy(2)
-    buffer.close()
+async def test_what_the_block_raises_comes_out_as_it_is(said):
+    """Not in a group."""
+    sink = Kept()
+
+    async def attempt():
+        async with lossy(sink) as buffer:
+            await buffer(said(0))
+            raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        await attempt()
+    assert sink.events == [said(0)]
+
+
+async def test_what_comes_after_the_end_is_dropped(said):
+    """And counted."""
+    async with lossy(Kept()) as buffer:
+        pass
+    await buffer(said(0))
+    assert buffer.dropped == 1
+
+
+async def test_a_buffer_without_room_drops_everything(said):
+    """Capacity 0 is allowed."""
+    buffer = Lossy(0)
     await buffer(said(0))
     assert buffer.dropped == 1
