@@ -218,6 +218,80 @@ def test_failures_in_a_row_are_counted_until_a_reply():
     assert folded(start(), failed).usage == Usage()
 
 
+def crashed(attempt, **fields):
+    """Go on after a crash."""
+    return SessionResumed, {"attempt": attempt, "previous": "crashed", **fields}
+
+
+def test_a_session_goes_on_from_where_it_stands():
+    """Turns, usage, failures, rewards and replies are carried over; it has no end any more."""
+    before = folded(*WHOLE[:11])
+    after = folded(*WHOLE[:12])
+    assert (after.turns, after.usage, after.replies) == (before.turns, before.usage, before.replies)
+    assert (after.failures, after.rewards) == (before.failures, before.rewards)
+    assert after.began == before.began
+    assert before.ended
+    assert (after.ended, after.attempt, after.resumed_at) == (None, 2, 11)
+
+
+def test_attempts_that_crash_and_bring_nothing_are_counted():
+    """A failed request is nothing, and neither is a result that nobody knows."""
+    failed = (ModelFailed, {"attempt": 1, "failure": "timeout"})
+    asked = reply(calls=CALLS[:1])
+    lost = (ToolReturned, {"call_id": "a", "status": "unknown"})
+    assert folded(start(), crashed(2)).stalled == 1
+    assert folded(start(), crashed(2), failed, crashed(3)).stalled == 2
+    assert folded(start(), asked, crashed(2), lost, crashed(3), crashed(4)).stalled == 3
+
+
+def test_whatever_an_attempt_brings_ends_the_count():
+    """A reply and a result do, and so does an attempt that came to an end."""
+    ended = (SessionResumed, {"attempt": 3, "previous": "interrupted"})
+    assert folded(start(), crashed(2), reply(text="Hi")).stalled == 0
+    asked = reply(calls=CALLS[:1])
+    assert folded(start(), asked, crashed(2), back("a"), crashed(3)).stalled == 1
+    assert folded(start(), crashed(2), END, ended).stalled == 0
+
+
+def test_the_time_between_attempts_is_known():
+    """A clock that was set back makes it no less than nothing."""
+    events = history(start(), reply(text="Hi"), crashed(2), reply(text="Ho"), crashed(3))
+    moments = (0, 1, 61, 62, 4)
+    timed = zip(events, moments, strict=True)
+    session = fold(msgspec.structs.replace(event, ts=timestamp(at)) for event, at in timed)
+    assert session.idle_s == 60.0
+    assert session.last == timestamp(4)
+
+
+def test_the_settings_that_changed_are_collected_over_all_attempts():
+    """Each is named once."""
+    session = folded(start(), crashed(2, drift=("model",)), crashed(3, drift=("tools", "model")))
+    assert session.drift == ("model", "tools")
+
+
+def test_a_session_that_begins_anew_has_nothing_but_what_it_was_started_with():
+    """What was recorded remains in its numbers: the attempt, the place, what had changed."""
+    given = start(messages=(Message("user", "count"), Message("assistant", "so")))
+    anew = crashed(3, anew=True, drift=("row",))
+    opened = ToolsDeclared(session="", seq=0, ts=timestamp(0), tools_hash="h", tools=({},))
+    events = history(
+        given, *WHOLE[1:7], crashed(2, drift=("model",)), back("zzz"), *WHOLE[9:11], anew
+    )
+    session = fold([opened, *events])
+    fresh = fold([opened, *history(given)])
+    place = len(events) - 1
+    assert session == msgspec.structs.replace(
+        fresh,
+        seq=place + 1,
+        attempt=3,
+        resumed_at=place,
+        stalled=1,
+        drift=("model", "row"),
+        began=timestamp(place),
+        last=timestamp(place),
+    )
+
+
 def test_later_rewards_stand_beside_earlier_ones():
     """A name that is scored again takes its later value."""
     one = (Scored, {"rewards": {"a": 1.0, "b": None}, "source": "x"})
