@@ -180,10 +180,11 @@ async def open_run(
         JournalError: the record can't be begun.
         UsageError: the prefill file can't be used.
     """
+    prefill = read_prefill(settings.prefill)
     journal = JournalSettings(sync=settings.sync)
     async with (
         open_record(directory, settings=journal) as record,
-        _shared(record, settings, source) as plan,
+        _shared(record, settings, source, prefill) as plan,
     ):
         await write_run_json(directory, asked(plan, toolbox, prompts or {}))
         async with files.open_rows(directory / REJECTS) as rejects:
@@ -215,10 +216,11 @@ async def reopen_run(
         CorruptJournalError: a session can't be folded.
         UsageError: the prefill file can't be used.
     """
+    prefill = read_prefill(settings.prefill)
     journal = JournalSettings(sync=settings.sync)
     async with (
         reopen_record(directory, resumption.standings, settings=journal) as record,
-        _shared(record, settings, source) as plan,
+        _shared(record, settings, source, prefill) as plan,
     ):
         await files.replace(directory / REJECTS, b"")  # all rows are read again
         await resumption.end_gone(record)
@@ -227,9 +229,10 @@ async def reopen_run(
 
 
 @asynccontextmanager
-async def _shared(record: Record, settings: Settings, source: Source) -> AsyncGenerator[Plan]:
+async def _shared(
+    record: Record, settings: Settings, source: Source, prefill: tuple[Message, ...]
+) -> AsyncGenerator[Plan]:
     """Open what all sessions of a run share beside its record."""
-    prefill = read_prefill(settings.prefill)
     with open_log(record.directory) as log:
         plan = Plan(
             settings=settings,
