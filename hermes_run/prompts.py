@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -81,7 +82,7 @@ async def read_prompts(path: Path, system: str | None = None) -> AsyncGenerator[
     async with aclosing(files.lines(path)) as lines:
         async for line in lines:
             number += 1
-            if line.strip(b" \t\r\xef\xbb\xbf"):
+            if not _is_blank(line):
                 yield reading.row(number, line)
 
 
@@ -172,6 +173,11 @@ def _flat(turn: Turn) -> tuple[Message, ...]:
     return (said, *(Message("tool", r.output, call_id=r.call_id) for r in results))
 
 
+def _is_blank(content: bytes) -> bool:
+    """Whether there is nothing in *content* but white space and a byte order mark."""
+    return not content.strip(b" \t\r\n\xef\xbb\xbf")
+
+
 def count_rows(path: Path) -> int:
     """Count the rows of a file without reading them; blank lines may be counted too."""
     count, last = 0, b"\n"
@@ -194,7 +200,7 @@ def check_file(path: Path) -> None:
         if path.exists() and not path.is_file():
             raise UsageError(f"{path} can be read only once: save its rows to a file first")
         with path.open("rb") as file:
-            empty = not file.read(1)
+            empty = all(map(_is_blank, iter(partial(file.read, 2**16), b"")))
     except FileNotFoundError:
         raise UsageError(f"{path} does not exist: name a JSON-lines file of prompts") from None
     except OSError as error:

@@ -121,22 +121,24 @@ async def test_a_file_is_read_past_its_bad_rows(tmp_path: Path):
     assert count_rows(path) == 4
 
 
-@pytest.mark.parametrize("kind", ["missing", "folder", "empty"])
+@pytest.mark.parametrize("kind", ["missing", "folder", "empty", "blank"])
 def test_a_path_that_is_no_prompts_file_is_refused_with_what_to_do(tmp_path: Path, kind: str):
-    """Missing, a folder, empty: a sentence each."""
+    """Missing, a folder, empty, blank lines alone: a sentence each."""
     path = tmp_path / "p.jsonl"
     if kind == "folder":
         path.mkdir()
     if kind == "empty":
         path.touch()
+    if kind == "blank":
+        path.write_bytes(b"\xef\xbb\xbf\n \r\n\n")
     with pytest.raises(UsageError, match=r"p\.jsonl"):
         check_file(path)
 
 
 def test_a_file_with_a_row_is_accepted(tmp_path: Path):
-    """Only its first byte is looked at."""
+    """What comes after the first row is not looked at, nor are blank lines before it."""
     path = tmp_path / "p.jsonl"
-    path.write_text('{"prompt": "x"}\n')
+    path.write_bytes(b'\n{"prompt": "x"}\n\xff')
     check_file(path)
 
 
