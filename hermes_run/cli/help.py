@@ -82,6 +82,6 @@ def _description(entry: HelpEntry) -> str:
 
 
 def _default(default: str | None) -> str:
-    if default is None or default in ("False", "{}"):
+    if default is None or default in ("False", "{}", "()"):
         return ""
     return f" [default: {'on' if default == 'True' else default.strip(_QUOTES)}]"
