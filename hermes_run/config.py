@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from hermes_run.errors import UsageError
 from recorder.messages import Json, Outcome
@@ -146,6 +147,8 @@ def check(settings: Settings) -> None:
         raise UsageError(
             f"--base-url must begin with http:// or https://, not {settings.base_url!r}"
         )
+    if "@" in urlsplit(settings.base_url or "").netloc:  # it would stand in every record
+        raise UsageError("--base-url must hold no name and password: give the key as --api-key")
     if settings.name and Path(settings.name).name != settings.name:
         raise UsageError(
             f"--name is one folder name, not {settings.name!r}: use --out for the rest"

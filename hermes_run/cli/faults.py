@@ -12,6 +12,7 @@ from hermes_run.cli.broken import tell_broken, tell_where
 from hermes_run.errors import EndpointError, UsageError, leaves
 from hermes_run.failure import Failure
 from hermes_run.progress.words import clean
+from hermes_run.run_json import RUN
 from hermes_run.runlog import RUN_LOG, open_log
 from recorder.errors import JournalError, RunDirectoryError
 
@@ -83,7 +84,7 @@ def _unrecorded(error: JournalError, directory: Path) -> str:
     kept = (
         f"What was recorded until then is in {directory}; make room and go on with "
         f"`hermes-run resume {directory}`."
-        if (directory / "journal").exists()
+        if (directory / RUN).exists()  # written before anything is asked
         else "Nothing was asked and nothing was spent. Make room, or choose another --out."
     )
     return (

@@ -106,6 +106,8 @@ async def _look_back(directory: Path, settings: Settings, options: ResumeOptions
         UsageError: a setting or a row changed that may not, or the prompts file is gone.
         CorruptJournalError: the journal does not check.
     """
+    if settings.dry_run:
+        raise UsageError(f"resume has no --dry-run; what is left: `hermes-run status {directory}`")
     document = read_run_json(directory)
     prompts = options.prompts or _prompts_of(document)
     check_file(prompts)

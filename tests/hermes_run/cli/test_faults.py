@@ -89,6 +89,25 @@ def test_settings_that_cannot_be_are_refused(command, prompts, typed, said):
     done = command("--model", "simulated", *typed, prompts({"prompt": "x"}))
     assert done.code == 2
     assert said in done.err
+    assert not list(Path().glob("runs/*")), "nothing is left that would be in the way"
+
+
+def test_an_address_with_a_password_is_refused(command, prompts):
+    """It would stand in every record, and is not said again."""
+    url = "http://me:secret@127.0.0.1:9/v1"
+    done = command("--model", "m", "--base-url", url, prompts({"prompt": "x"}))
+    assert done.code == 2
+    assert "no name and password" in done.err
+    assert "secret" not in done.err
+
+
+def test_resuming_is_not_tried_out(command, prompts):
+    """It would ask the model: what is left is said elsewhere."""
+    path = prompts({"prompt": "x"})
+    assert command("--model", "simulated", "--name", "a", path).code == 0
+    done = command("resume", "runs/a", "--dry-run")
+    assert done.code == 2
+    assert "`hermes-run status runs/a`" in done.err
 
 
 def test_a_hosted_endpoint_without_a_key_is_refused(command, prompts):
@@ -181,7 +200,7 @@ def test_of_several_faults_the_one_of_the_record_weighs_most(error, code, tmp_pa
 def test_a_record_that_broke_says_where_the_rest_is(tmp_path):
     """And how to go on from there."""
     assert "nothing was spent" in explain(JournalError("full"), tmp_path).text
-    (tmp_path / "journal").mkdir()
+    (tmp_path / "run.json").touch()
     assert f"`hermes-run resume {tmp_path}`" in explain(JournalError("full"), tmp_path).text
 
 
