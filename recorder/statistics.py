@@ -194,11 +194,10 @@ class StatisticsFold:
     def _end(self, event: SessionEnded) -> None:
         self._outcomes[event.outcome] += 1
         session = self._open.get(event.session)
-        if session is None:
+        if session is None or session.began is None:
             return
-        began, session.began = session.began, None
-        if began:
-            self._session_s += max(0.0, seconds(event.ts) - seconds(began))
+        self._session_s += max(0.0, seconds(event.ts) - seconds(session.began))
+        session.began = None
         if event.outcome in _FINAL or not _may_change(session):
             self._turn(event.session, None)
             _add(session.rewards, self._rewards)

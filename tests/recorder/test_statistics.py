@@ -2,8 +2,71 @@
 
 from __future__ import annotations
 
-from recorder.events import SessionStarted, timestamp
-from recorder.statistics import StatisticsFold
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recorder.events import (
+    Event,
+    ModelFailed,
+    ModelReplied,
+    Scored,
+    SessionEnded,
+    SessionResumed,
+    SessionStarted,
+    ToolReturned,
+    ToolStarted,
+    Unknown,
+    UserSpoke,
+    seconds,
+    timestamp,
+)
+from recorder.messages import Message, ToolCall, Usage, add_usage
+from recorder.session import Session, apply
+from recorder.statistics import RunStatistics, StatisticsFold, ToolCounts
+from recorder.steps import Step, pair
+
+SUCCESS, FAILURE = ("ok",), ("error", "timeout", "invalid")
+RESUMABLE = ("model_error", "tool_error", "interrupted", "uncertain")
+
+
+class Story:
+    """Makes the events of sessions, a second apart, and counts and folds them."""
+
+    def __init__(self):
+        self.fold = StatisticsFold()
+        self.sessions: dict[str, Session] = {}
+        self.events: list[Event] = []
+
+    def tell(self, kind: type[Any], session: str = "s", **fields: Any) -> None:
+        """Let the next event of *session* happen."""
+        before = self.sessions.get(session, Session())
+        ts = timestamp(len(self.events))
+        event = kind(session=session, seq=before.seq, ts=ts, **fields)
+        self.events.append(event)
+        self.sessions[session] = apply(before, event)
+        self.fold.add(event)
+
+    @property
+    def value(self) -> RunStatistics:
+        """What was counted."""
+        return self.fold.value()
+
+
+def calls(*ids: str) -> tuple[ToolCall, ...]:
+    """Make calls, of the tool that is named by the first letter of each id."""
+    return tuple(ToolCall(name, f"tool-{name[:1]}", "{}") for name in ids)
+
+
+@pytest.fixture
+def story() -> Story:
+    """Give a story in which a session has started."""
+    made = Story()
+    made.tell(SessionStarted, messages=(Message("user", "Hi"),))
+    return made
 
 
 async def test_the_fold_is_a_sink():
@@ -11,3 +74,289 @@ async def test_the_fold_is_a_sink():
     fold = StatisticsFold()
     await fold(SessionStarted(session="s", seq=0, ts=timestamp(0)))
     assert (fold.value().started, fold.value().running) == (1, 1)
+
+
+def test_nothing_comes_to_nothing():
+    """A run without events has no counts and no times."""
+    value = StatisticsFold().value()
+    assert (value.started, value.outcomes, value.tools, value.rewards) == (0, {}, {}, {})
+    assert (value.began, value.last) == ("", "")
+
+
+def test_what_says_nothing_about_a_run_is_not_counted(story):
+    """Starts of tools, and events of a later version."""
+    before = story.value
+    story.tell(ModelReplied, calls=calls("a"))
+    replied = story.value
+    story.tell(ToolStarted, call_id="a", effect="read")
+    story.fold.add(Unknown(event="later", session="s", seq=9, ts=timestamp(99), raw=b"{"))
+    assert story.value == replied != before
+
+
+def test_sessions_are_counted_from_start_to_end(story):
+    """How many began, how many go on, how the others ended and how long they took."""
+    story.tell(SessionStarted, "t")
+    assert (story.value.started, story.value.running) == (2, 2)
+    story.tell(SessionEnded, outcome="completed")
+    story.tell(SessionEnded, "t", outcome="limit")
+    value = story.value
+    assert (value.started, value.running) == (2, 0)
+    assert value.outcomes == {"completed": 1, "limit": 1}
+    assert value.session_s == 2 + 2
+    assert (value.began, value.last) == (timestamp(0), timestamp(3))
+
+
+def test_a_clock_that_was_set_back_takes_nothing_away():
+    """No time is negative, and the run began at its earliest event."""
+    fold = StatisticsFold()
+    fold.add(SessionStarted(session="s", seq=0, ts=timestamp(100)))
+    fold.add(SessionEnded(session="s", seq=1, ts=timestamp(40), outcome="completed"))
+    value = fold.value()
+    assert (value.session_s, value.began, value.last) == (0, timestamp(40), timestamp(100))
+
+
+def test_the_slowest_sessions_are_those_in_flight_that_began_first(story):
+    """The longest first; those that ended are not among them."""
+    for name in ("t", "u"):
+        story.tell(SessionStarted, name)
+    story.tell(SessionEnded, "t", outcome="completed")
+    assert story.fold.slowest(2) == [("s", timestamp(0)), ("u", timestamp(2))]
+    assert story.fold.slowest(1) == [("s", timestamp(0))]
+
+
+def test_replies_and_failures_cost_what_they_say(story):
+    """Tokens and dollars of both; failures by their class, with the time waited after them."""
+    story.tell(ModelFailed, attempt=1, failure="rate_limit", wait_s=1.5, usage=Usage(input=1))
+    story.tell(ModelFailed, attempt=2, failure="rate_limit", wait_s=2.5)
+    story.tell(ModelFailed, attempt=3, failure="timeout")
+    story.tell(ModelReplied, text="Ho", usage=Usage(input=10, output=5, cost_usd=0.25))
+    story.tell(ModelReplied, text="He")
+    value = story.value
+    assert value.replies == 2
+    assert value.failures == {"rate_limit": 2, "timeout": 1}
+    assert value.waited_s == 4.0
+    assert value.usage == story.fold.usage == Usage(input=11, output=5, cost_usd=0.25)
+
+
+def test_calls_are_judged_by_their_executor(story):
+    """Skipped, cancelled, unknown and unjudged ones are neither success nor failure."""
+    ids = ("a1", "a2", "a3", "b1", "b2", "b3", "b4", "b5")
+    story.tell(ModelReplied, calls=calls(*ids))
+    statuses = ("ok", "error", "timeout", "invalid", "skipped", "cancelled", "unknown", None)
+    for call_id, status in zip(reversed(ids), reversed(statuses), strict=True):
+        story.tell(ToolReturned, call_id=call_id, status=status, output="error: no")
+    expected = {"tool-a": ToolCounts(3, 1, 2), "tool-b": ToolCounts(5, 0, 1)}
+    assert story.value.tools == expected
+    story.tell(SessionEnded, outcome="completed")
+    assert story.value.tools == expected
+
+
+def test_calls_are_counted_though_they_were_given_no_result(story):
+    """Before their results come, and if they never do."""
+    story.tell(ModelReplied, calls=calls("a", "b"))
+    assert story.value.tools == {"tool-a": ToolCounts(1), "tool-b": ToolCounts(1)}
+
+
+def test_a_result_counts_for_the_turn_it_came_in(story):
+    """One that comes after the next turn began is nobody's, as is a second one for a call."""
+    story.tell(ModelReplied, calls=calls("a"))
+    story.tell(ToolReturned, call_id="a", status="ok")
+    story.tell(ToolReturned, call_id="a", status="error")
+    story.tell(ModelReplied, calls=calls("b"))
+    story.tell(UserSpoke, content="stop")
+    story.tell(ToolReturned, call_id="b", status="ok")
+    assert story.value.tools == {"tool-a": ToolCounts(1, 1, 0), "tool-b": ToolCounts(1)}
+
+
+def test_rewards_are_averaged_by_name(story):
+    """One that could not be given is no zero, and one that was given again counts once."""
+    story.tell(Scored, rewards={"verify": 0.0, "style": None}, source="tests")
+    story.tell(Scored, rewards={"verify": 1.0}, source="tests")
+    story.tell(SessionStarted, "t")
+    story.tell(Scored, "t", rewards={"verify": 0.0}, source="tests")
+    expected = {
+        "style": {"count": 0, "unscored": 1, "mean": None},
+        "verify": {"count": 2, "unscored": 0, "mean": 0.5},
+    }
+    assert story.value.rewards == expected
+    story.tell(SessionEnded, outcome="completed")
+    story.tell(SessionEnded, "t", outcome="interrupted")
+    assert story.value.rewards == expected
+
+
+def test_a_reward_may_come_after_the_end(story):
+    """As when somebody else judges what was done."""
+    story.tell(SessionEnded, outcome="completed")
+    story.tell(Scored, rewards={"judge": 0.5}, source="judge")
+    assert story.value.rewards == {"judge": {"count": 1, "unscored": 0, "mean": 0.5}}
+
+
+def test_a_session_that_goes_on_takes_its_outcome_back(story):
+    """Until it ends again; its calls may still get their results."""
+    story.tell(ModelReplied, calls=calls("a", "b"))
+    story.tell(ToolReturned, call_id="a", status="ok")
+    story.tell(SessionEnded, outcome="interrupted")
+    assert story.fold.may_go_on("s")
+    assert story.value.running == 0
+    story.tell(SessionResumed, attempt=2, previous="interrupted")
+    assert (story.value.outcomes, story.value.resumed, story.value.running) == ({}, 1, 1)
+    story.tell(ToolReturned, call_id="b", status="error")
+    story.tell(SessionEnded, outcome="completed")
+    value = story.value
+    assert value.outcomes == {"completed": 1}
+    assert value.tools == {"tool-a": ToolCounts(1, 1, 0), "tool-b": ToolCounts(1, 0, 1)}
+    assert value.session_s == 3 + 2
+    assert not story.fold.may_go_on("s")
+
+
+def test_a_session_that_crashed_had_no_outcome_to_take_back(story):
+    """That of another session is not touched."""
+    story.tell(SessionStarted, "t")
+    story.tell(SessionEnded, "t", outcome="interrupted")
+    story.tell(SessionResumed, attempt=2, previous="crashed")
+    assert story.value.outcomes == {"interrupted": 1}
+    story.tell(SessionEnded, outcome="completed")
+    assert story.value.outcomes == {"completed": 1, "interrupted": 1}
+
+
+def test_a_session_that_nothing_was_kept_of_may_still_go_on(story):
+    """As one that the endpoint failed; what happens from then on is counted."""
+    story.tell(SessionEnded, outcome="model_error")
+    assert not story.fold.may_go_on("s")
+    story.tell(SessionResumed, attempt=2, previous="model_error")
+    story.tell(ModelReplied, calls=calls("a"))
+    story.tell(ToolReturned, call_id="a", status="ok")
+    story.tell(SessionEnded, outcome="completed")
+    assert story.value.outcomes == {"completed": 1}
+    assert story.value.tools == {"tool-a": ToolCounts(1, 1, 0)}
+
+
+def test_a_session_that_begins_anew_keeps_its_cost_and_loses_its_rewards(story):
+    """What was called was called, but what it was worth is for the new attempt to show."""
+    story.tell(ModelReplied, calls=calls("a", "b"), usage=Usage(input=3))
+    story.tell(ToolReturned, call_id="a", status="ok")
+    story.tell(Scored, rewards={"verify": 1.0}, source="tests")
+    story.tell(SessionEnded, outcome="tool_error")
+    story.tell(SessionResumed, attempt=2, previous="tool_error", anew=True)
+    story.tell(ToolReturned, call_id="b", status="ok")
+    value = story.value
+    assert value.usage == Usage(input=3)
+    assert value.tools == {"tool-a": ToolCounts(1, 1, 0), "tool-b": ToolCounts(1)}
+    assert value.rewards == {}
+
+
+def test_facts_of_a_session_whose_start_was_not_seen_do_no_harm():
+    """A fold may be fed from the middle of a run."""
+    fold = StatisticsFold()
+    place = {"session": "s", "seq": 5, "ts": timestamp(5)}
+    fold.add(ModelReplied(**place, calls=calls("a")))
+    fold.add(ToolReturned(**place, call_id="a", status="ok"))
+    fold.add(SessionEnded(**place, outcome="completed"))
+    value = fold.value()
+    assert (value.replies, value.outcomes) == (1, {"completed": 1})
+    assert value.tools == {"tool-a": ToolCounts(1)}
+
+
+STATUSES = st.sampled_from(["ok", "error", "timeout", "skipped", "cancelled", "unknown", None])
+IDS = st.sampled_from(["a1", "a2", "b1", "b2", "", None])
+CALLS = st.lists(st.sampled_from(["a1", "a2", "b1", "b2", ""]), max_size=3).map(
+    lambda ids: calls(*ids)
+)
+USAGES = st.none() | st.builds(Usage, input=st.integers(0, 9), output=st.integers(0, 9))
+FACTS = st.one_of(
+    st.tuples(st.just(ModelReplied), st.fixed_dictionaries({"calls": CALLS, "usage": USAGES})),
+    st.tuples(
+        st.just(ModelFailed),
+        st.fixed_dictionaries(
+            {
+                "attempt": st.just(1),
+                "failure": st.sampled_from(["timeout", "quota"]),
+                "wait_s": st.none() | st.integers(0, 3).map(float),
+                "usage": USAGES,
+            }
+        ),
+    ),
+    st.tuples(st.just(ToolReturned), st.fixed_dictionaries({"call_id": IDS, "status": STATUSES})),
+    st.tuples(st.just(UserSpoke), st.just({"content": "go on"})),
+    st.tuples(
+        st.just(Scored),
+        st.fixed_dictionaries(
+            {
+                "rewards": st.dictionaries(
+                    st.sampled_from(["x", "y"]), st.none() | st.sampled_from([0.0, 0.5, 1.0])
+                ),
+                "source": st.just("tests"),
+            }
+        ),
+    ),
+    st.tuples(
+        st.just(SessionEnded),
+        st.fixed_dictionaries({"outcome": st.sampled_from(["completed", "limit", *RESUMABLE])}),
+    ),
+)
+
+
+def tell(story: Story, name: str, kind: type[Any], fields: dict[str, Any]) -> None:
+    """Let something happen to a session, which is begun or resumed where that is needed."""
+    session = story.sessions.get(name)
+    if session is None:
+        story.tell(SessionStarted, name)
+    elif session.ended and session.ended.outcome in RESUMABLE:
+        story.tell(SessionResumed, name, attempt=2, previous=session.ended.outcome)
+    elif session.ended:
+        return
+    story.tell(kind, name, **fields)
+
+
+def recount(sessions: list[Session], events: list[Event]) -> dict[str, Any]:
+    """Count once more, from whole sessions."""
+    tools: dict[str, Counter[str]] = {}
+    rewards: dict[str, list[float | None]] = {}
+    usage = Usage()
+    for session in sessions:
+        usage = add_usage(usage, session.usage)
+        for turn in session.turns:
+            for call, result in pair(turn).pairs if isinstance(turn, Step) else ():
+                counts = tools.setdefault(call.name, Counter())
+                counts["count"] += 1
+                counts["success"] += bool(result) and result.status in SUCCESS
+                counts["failure"] += bool(result) and result.status in FAILURE
+        for name, reward in session.rewards.items():
+            rewards.setdefault(name, []).append(reward)
+    given = {name: [r for r in all_ if r is not None] for name, all_ in rewards.items()}
+    return {
+        "started": len(sessions),
+        "running": sum(session.ended is None for session in sessions),
+        "outcomes": dict(Counter(s.ended.outcome for s in sessions if s.ended)),
+        "resumed": sum(isinstance(event, SessionResumed) for event in events),
+        "replies": sum(session.replies for session in sessions),
+        "failures": dict(Counter(f.failure for s in sessions for f in s.failures)),
+        "waited_s": sum(failure.wait_s or 0 for s in sessions for failure in s.failures),
+        "usage": usage,
+        "tools": {
+            name: ToolCounts(c["count"], c["success"], c["failure"]) for name, c in tools.items()
+        },
+        "rewards": {
+            name: {
+                "count": len(given[name]),
+                "unscored": len(all_) - len(given[name]),
+                "mean": sum(given[name]) / len(given[name]) if given[name] else None,
+            }
+            for name, all_ in rewards.items()
+        },
+    }
+
+
+@given(st.lists(st.tuples(st.sampled_from(["s", "t", "u"]), FACTS), max_size=60))
+@settings(max_examples=200)
+def test_counts_are_those_of_the_whole_sessions(facts):
+    """At every moment of any run, counting as it goes comes to what folding it comes to."""
+    story = Story()
+    for name, (kind, fields) in facts:
+        tell(story, name, kind, fields)
+    value = story.value
+    expected = recount(list(story.sessions.values()), story.events)
+    assert {name: getattr(value, name) for name in expected} == expected
+    if story.events:
+        assert (value.began, value.last) == (story.events[0].ts, story.events[-1].ts)
+        assert value.session_s <= seconds(value.last) * len(story.sessions)
