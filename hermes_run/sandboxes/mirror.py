@@ -199,8 +199,12 @@ class Mirror(msgspec.Struct, frozen=True):
 
 
 async def update_mirror(mirror: Mirror, seq: int) -> bool:
-    """Do what :meth:`Mirror.update` does, in a thread."""
-    return await to_thread.run_sync(mirror.update, seq, limiter=_turns())
+    """Do what :meth:`Mirror.update` does, in a thread, unless it was done already.
+
+    A call that runs again after a crash has its mirror. To make it anew would leave a moment
+    without any, and a second crash in that moment could not be undone.
+    """
+    return await to_thread.run_sync(_update_once, mirror, seq, limiter=_turns())
 
 
 async def restore_mirror(mirror: Mirror, seq: int) -> bool:
@@ -224,6 +228,10 @@ def boot_id() -> str:
         return BOOT.read_text().strip()
     except OSError:
         return str(psutil.boot_time())
+
+
+def _update_once(mirror: Mirror, seq: int) -> bool:
+    return mirror.stands_before(seq) or mirror.update(seq)
 
 
 def _restore_before(mirror: Mirror, seq: int) -> bool:
