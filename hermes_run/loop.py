@@ -136,6 +136,8 @@ async def _call(calls: tuple[ToolCall, ...], recording: Recording, agent: Agent)
             tasks.start_soon(_run, call, recording, agent)
         for call in changing:
             if agent.mirror:
+                # The mirror it replaces may be needed until what came after that one is on disk.
+                await recording.durable()
                 await update_mirror(agent.mirror, changed_last(_step(recording)))
             await _start(call, step, recording, agent)
             await recording.durable()
