@@ -51,11 +51,7 @@ class Rows:
         """
         async with self._turn:
             try:
-                while True:
-                    self.paused = await anyio.to_thread.run_sync(self._append, row)
-                    if self.paused is None:
-                        return
-                    await anyio.sleep(self._retry_s)
+                await self._append_when_there_is_room(row)
             finally:
                 self.paused = None
 
@@ -74,6 +70,11 @@ class Rows:
             OSError: rows may be lost.
         """
         await anyio.to_thread.run_sync(self._close)
+
+    async def _append_when_there_is_room(self, row: bytes) -> None:
+        while full := await anyio.to_thread.run_sync(self._append, row):
+            self.paused = full
+            await anyio.sleep(self._retry_s)
 
     def _open(self) -> None:
         self._size = _cut_torn_tail(self._path)

@@ -7,10 +7,9 @@ it is *accepted*. ``await journal.durable()`` returns when everything accepted s
 and synced: it is *acknowledged*. The disk always holds a prefix of what was accepted.
 
 One writer task swaps the pending list, writes it and syncs once for all of it in a worker thread,
-then releases those who wait. After an idle moment it commits at once; under load it lets
-lines gather for a window of 50 ms since the last commit, which somebody waiting in ``durable``
-shortens to 5 ms. Pending bytes are bounded: when the list is full, ``accept`` waits, first come
-first served.
+then releases those who wait. After an idle moment it commits at once; under load lines gather for a
+window of 50 ms since the last commit, which somebody waiting in ``durable`` shortens to 5 ms.
+Pending bytes are bounded: when the list is full, ``accept`` waits, first come first served.
 
 After any error the segment is given up (see :mod:`recorder.chain`). When the disk is full, a new
 segment takes everything that was not acknowledged as soon as there is room; until then nothing is

@@ -100,9 +100,13 @@ async def _recording(
     finally:
         if record and not record.journal.failed:
             with anyio.CancelScope(shield=True):  # bounded by the disk
-                await record.write_statistics_now()
-                if record.resumed:
-                    await _blocking(forget, opened.path, record.resumed, opened.disk)
+                await _conclude(record, opened)
+
+
+async def _conclude(record: Record, opened: RunDirectory) -> None:
+    await record.write_statistics_now()
+    if record.resumed:
+        await _blocking(forget, opened.path, record.resumed, opened.disk)
 
 
 async def _blocking(function: Callable[[*Arguments], object], *arguments: *Arguments) -> None:
