@@ -139,7 +139,7 @@ def _is_newest(found: Found, newest: Mapping[str, int]) -> bool:
 def _head(content: bytes) -> _Row | None:
     try:
         return _decoder.decode(content)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return _head_slowly(content)
 
 
