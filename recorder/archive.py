@@ -116,7 +116,7 @@ def _name(line: Line, path: Path) -> str | None:
         return _name_in_tail(line)
     try:
         return _decoder.decode(line.content).session
-    except (msgspec.DecodeError, UnicodeDecodeError):  # it holds lone surrogates, or is no fact at all
+    except (msgspec.DecodeError, UnicodeDecodeError):  # lone surrogates, or no fact at all
         return _event(line.content, path, line.number).session
 
 
