@@ -71,6 +71,9 @@ def counted(events):
     return fold
 
 
+NAMES = st.sampled_from("xyz")
+
+
 def fact(kind, **fields):
     """Draw what a fact of *kind* says."""
     return st.tuples(st.just(kind), st.fixed_dictionaries(fields))
@@ -85,42 +88,41 @@ USAGES = st.none() | st.builds(
     cost_usd=st.none() | QUARTERS,
     estimated=st.booleans(),
 )
-FACTS = st.one_of(
-    fact(SessionStarted, messages=st.just(GIVEN)),
-    fact(ModelReplied, calls=st.integers(0, 3).map(lambda n: CALLS[:n]), usage=USAGES),
-    fact(
-        ToolReturned,
-        call_id=st.sampled_from(["a", "b", "c", "stray", None]),
-        status=STATUSES,
-        output=st.just("error: no"),
-    ),
-    fact(
-        ModelFailed,
-        attempt=st.just(1),
-        failure=st.sampled_from(["timeout", "overloaded"]),
-        wait_s=st.none() | QUARTERS,
-        usage=USAGES,
-    ),
-    fact(UserSpoke, content=st.just("go on")),
-    fact(
-        Scored,
-        rewards=st.dictionaries(st.sampled_from(["verify", "style"]), st.none() | QUARTERS),
-        source=st.just("tests"),
-    ),
-    fact(SessionResumed, anew=st.booleans()),
-    fact(
-        SessionEnded, outcome=st.sampled_from(["completed", "refused", "tool_error", "uncertain"])
-    ),
+REPLY = fact(ModelReplied, calls=st.integers(0, 3).map(lambda n: CALLS[:n]), usage=USAGES)
+RESULT = fact(
+    ToolReturned,
+    call_id=st.sampled_from(["a", "a", "b", "c", "stray"]),
+    status=STATUSES,
+    output=st.just("error: no"),
 )
+FAILURE = fact(
+    ModelFailed,
+    attempt=st.just(1),
+    failure=st.sampled_from(["timeout", "overloaded"]),
+    wait_s=st.none() | QUARTERS,
+    usage=USAGES,
+)
+SCORE = fact(
+    Scored,
+    rewards=st.dictionaries(st.sampled_from(["verify", "style"]), st.none() | QUARTERS),
+    source=st.just("tests"),
+)
+END = fact(
+    SessionEnded,
+    outcome=st.sampled_from(["tool_error", "uncertain", "interrupted", "completed"]),
+)
+SPOKEN = fact(UserSpoke, content=st.just("go on"))
+RESUMED = fact(SessionResumed, anew=st.booleans())
+# Replies and results come more often than the rest, or hardly a call would ever be answered.
+FACTS = st.sampled_from(
+    [*[REPLY] * 3, *[RESULT] * 5, *[RESUMED] * 2, FAILURE, SPOKEN, SCORE, END]
+).flatmap(lambda facts: facts)
 
 
 def is_due(session, kind):
     """Say whether a runner would record such a fact now; what ended by itself it lets be."""
-    if session.started is None:
-        return kind is SessionStarted
-    if session.ended is None:
-        return kind is not SessionStarted
-    return kind is SessionResumed and session.ended.outcome not in FINAL
+    ended = session.ended
+    return ended is None or (kind is SessionResumed and ended.outcome not in FINAL)
 
 
 def attempt_after(session, kind):
@@ -135,12 +137,11 @@ def attempt_after(session, kind):
 def streams(draw):
     """Draw a journal of a few sessions, each fact where it can come."""
     stream = Stream()
-    for name in "xyz":
-        stream.add(SessionStarted, name, messages=GIVEN)
-    facts = st.lists(st.tuples(st.sampled_from("xyzw"), FACTS), min_size=10, max_size=50)
-    for name, (kind, fields) in draw(facts):
-        session = stream.sessions.get(name, Session())
-        if is_due(session, kind):
+    for name, (kind, fields) in draw(st.lists(st.tuples(NAMES, FACTS), min_size=40, max_size=60)):
+        session = stream.sessions.get(name)
+        if session is None:
+            stream.add(SessionStarted, name, messages=GIVEN)
+        elif is_due(session, kind):
             stream.add(kind, name, **fields, **attempt_after(session, kind))
     return stream
 
