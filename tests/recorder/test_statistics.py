@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from recorder.events import (
     Event,
@@ -21,16 +18,11 @@ from recorder.events import (
     ToolStarted,
     Unknown,
     UserSpoke,
-    seconds,
     timestamp,
 )
-from recorder.messages import Message, ToolCall, Usage, add_usage
+from recorder.messages import Message, ToolCall, Usage
 from recorder.session import Session, apply
 from recorder.statistics import RunStatistics, StatisticsFold, ToolCounts
-from recorder.steps import Step, pair
-
-SUCCESS, FAILURE = ("ok",), ("error", "timeout", "invalid")
-RESUMABLE = ("model_error", "tool_error", "interrupted", "uncertain")
 
 
 class Story:
@@ -255,108 +247,3 @@ def test_facts_of_a_session_whose_start_was_not_seen_do_no_harm():
     value = fold.value()
     assert (value.replies, value.outcomes) == (1, {"completed": 1})
     assert value.tools == {"tool-a": ToolCounts(1)}
-
-
-STATUSES = st.sampled_from(["ok", "error", "timeout", "skipped", "cancelled", "unknown", None])
-IDS = st.sampled_from(["a1", "a2", "b1", "b2", "", None])
-CALLS = st.lists(st.sampled_from(["a1", "a2", "b1", "b2", ""]), max_size=3).map(
-    lambda ids: calls(*ids)
-)
-USAGES = st.none() | st.builds(Usage, input=st.integers(0, 9), output=st.integers(0, 9))
-FACTS = st.one_of(
-    st.tuples(st.just(ModelReplied), st.fixed_dictionaries({"calls": CALLS, "usage": USAGES})),
-    st.tuples(
-        st.just(ModelFailed),
-        st.fixed_dictionaries(
-            {
-                "attempt": st.just(1),
-                "failure": st.sampled_from(["timeout", "quota"]),
-                "wait_s": st.none() | st.integers(0, 3).map(float),
-                "usage": USAGES,
-            }
-        ),
-    ),
-    st.tuples(st.just(ToolReturned), st.fixed_dictionaries({"call_id": IDS, "status": STATUSES})),
-    st.tuples(st.just(UserSpoke), st.just({"content": "go on"})),
-    st.tuples(
-        st.just(Scored),
-        st.fixed_dictionaries(
-            {
-                "rewards": st.dictionaries(
-                    st.sampled_from(["x", "y"]), st.none() | st.sampled_from([0.0, 0.5, 1.0])
-                ),
-                "source": st.just("tests"),
-            }
-        ),
-    ),
-    st.tuples(
-        st.just(SessionEnded),
-        st.fixed_dictionaries({"outcome": st.sampled_from(["completed", "limit", *RESUMABLE])}),
-    ),
-)
-
-
-def tell(story: Story, name: str, kind: type[Any], fields: dict[str, Any]) -> None:
-    """Let something happen to a session, which is begun or resumed where that is needed."""
-    session = story.sessions.get(name)
-    if session is None:
-        story.tell(SessionStarted, name)
-    elif session.ended and session.ended.outcome in RESUMABLE:
-        story.tell(SessionResumed, name, attempt=2, previous=session.ended.outcome)
-    elif session.ended:
-        return
-    story.tell(kind, name, **fields)
-
-
-def recount(sessions: list[Session], events: list[Event]) -> dict[str, Any]:
-    """Count once more, from whole sessions."""
-    tools: dict[str, Counter[str]] = {}
-    rewards: dict[str, list[float | None]] = {}
-    usage = Usage()
-    for session in sessions:
-        usage = add_usage(usage, session.usage)
-        for turn in session.turns:
-            for call, result in pair(turn).pairs if isinstance(turn, Step) else ():
-                counts = tools.setdefault(call.name, Counter())
-                counts["count"] += 1
-                counts["success"] += bool(result) and result.status in SUCCESS
-                counts["failure"] += bool(result) and result.status in FAILURE
-        for name, reward in session.rewards.items():
-            rewards.setdefault(name, []).append(reward)
-    given = {name: [r for r in all_ if r is not None] for name, all_ in rewards.items()}
-    return {
-        "started": len(sessions),
-        "running": sum(session.ended is None for session in sessions),
-        "outcomes": dict(Counter(s.ended.outcome for s in sessions if s.ended)),
-        "resumed": sum(isinstance(event, SessionResumed) for event in events),
-        "replies": sum(session.replies for session in sessions),
-        "failures": dict(Counter(f.failure for s in sessions for f in s.failures)),
-        "waited_s": sum(failure.wait_s or 0 for s in sessions for failure in s.failures),
-        "usage": usage,
-        "tools": {
-            name: ToolCounts(c["count"], c["success"], c["failure"]) for name, c in tools.items()
-        },
-        "rewards": {
-            name: {
-                "count": len(given[name]),
-                "unscored": len(all_) - len(given[name]),
-                "mean": sum(given[name]) / len(given[name]) if given[name] else None,
-            }
-            for name, all_ in rewards.items()
-        },
-    }
-
-
-@given(st.lists(st.tuples(st.sampled_from(["s", "t", "u"]), FACTS), max_size=60))
-@settings(max_examples=200)
-def test_counts_are_those_of_the_whole_sessions(facts):
-    """At every moment of any run, counting as it goes comes to what folding it comes to."""
-    story = Story()
-    for name, (kind, fields) in facts:
-        tell(story, name, kind, fields)
-    value = story.value
-    expected = recount(list(story.sessions.values()), story.events)
-    assert {name: getattr(value, name) for name in expected} == expected
-    if story.events:
-        assert (value.began, value.last) == (story.events[0].ts, story.events[-1].ts)
-        assert value.session_s <= seconds(value.last) * len(story.sessions)

@@ -104,7 +104,7 @@ FAILURE = fact(
 )
 SCORE = fact(
     Scored,
-    rewards=st.dictionaries(st.sampled_from(["verify", "style"]), st.none() | QUARTERS),
+    rewards=st.dictionaries(st.sampled_from(["verify", "style"]), st.none() | QUARTERS, min_size=1),
     source=st.just("tests"),
 )
 END = fact(
@@ -115,7 +115,7 @@ SPOKEN = fact(UserSpoke, content=st.just("go on"))
 RESUMED = fact(SessionResumed, anew=st.booleans())
 # Replies and results come more often than the rest, or hardly a call would ever be answered.
 FACTS = st.sampled_from(
-    [*[REPLY] * 3, *[RESULT] * 5, *[RESUMED] * 2, FAILURE, SPOKEN, SCORE, END]
+    [*[REPLY] * 4, *[RESULT] * 8, *[RESUMED] * 2, *[SCORE] * 2, *[END] * 2, FAILURE, SPOKEN]
 ).flatmap(lambda facts: facts)
 
 
