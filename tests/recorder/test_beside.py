@@ -69,3 +69,26 @@ async def test_what_the_task_raises_ends_the_block():
     with pytest.RaisesGroup(pytest.RaisesExc(ValueError, match="the task's")):
         async with beside(fail):
             await anyio.sleep_forever()
+
+
+async def fail_when_cancelled(left, scope, error):
+    """Raise *error* where a block is cancelled whose task goes on until it was left."""
+
+    async def task():
+        with anyio.CancelScope(shield=True):
+            await left.wait()
+            await anyio.wait_all_tasks_blocked()
+
+    async with beside(task):
+        scope.cancel()
+        try:
+            await anyio.lowlevel.checkpoint()
+        finally:
+            left.set()
+            raise error
+
+
+async def test_what_a_cancelled_block_raises_comes_out_too():
+    """A failure while cleaning up is not lost to the cancellation."""
+    with anyio.CancelScope() as scope, pytest.raises(ValueError, match="mine"):
+        await fail_when_cancelled(anyio.Event(), scope, ValueError("mine"))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from recorder import lock
 from recorder.errors import RunDirectoryError, RunLockedError
 from recorder.lock import LOCK, holder, own
 
@@ -91,3 +94,47 @@ def test_what_the_block_raises_gives_the_directory_back(tmp_path):
     with pytest.raises(ValueError, match="mine"), own(tmp_path):
         raise ValueError("mine")
     assert holder(tmp_path) is None
+
+
+def test_a_number_of_an_earlier_owner_leaves_nothing_behind(tmp_path):
+    """One that died left its own; a short number after a long one is the short one."""
+    (tmp_path / LOCK).write_text("99999999999999999999\n")
+    assert holder(tmp_path) is None
+    with own(tmp_path):
+        assert (tmp_path / LOCK).read_text() == f"{os.getpid()}\n"
+
+
+def test_somebody_who_asks_at_that_very_moment_does_not_stop_an_owner(tmp_path, monkeypatch):
+    """Asking takes the lock for an instant; whoever wants to own tries again."""
+    monkeypatch.setattr(lock, "_TRIES", 10**6)
+    (tmp_path / LOCK).touch()
+    with (tmp_path / LOCK).open("rb") as asker, ThreadPoolExecutor(1) as threads:
+        fcntl.flock(asker, fcntl.LOCK_SH)
+        owned = threads.submit(own_for_an_instant, tmp_path)
+        fcntl.flock(asker, fcntl.LOCK_UN)
+        assert owned.result() == os.getpid()
+
+
+def own_for_an_instant(directory):
+    """Own *directory*, and say who owns it then."""
+    with own(directory):
+        return holder(directory)
+
+
+def test_a_program_that_the_owner_starts_does_not_inherit_the_lock(tmp_path):
+    """A tool that outlives its run must not keep the run from going on."""
+    pipe = subprocess.PIPE
+    with own(tmp_path):
+        child = subprocess.Popen(["/bin/cat"], stdin=pipe, stdout=pipe, close_fds=False, bufsize=0)
+    with child:
+        assert child.stdin
+        assert child.stdout
+        child.stdin.write(b"running\n")  # a program that answers has begun, and closed what it must
+        assert child.stdout.readline() == b"running\n"
+        assert holder(tmp_path) is None
+
+
+def test_a_lock_is_private(tmp_path):
+    """Only the user may read who owns a run."""
+    with own(tmp_path):
+        assert (tmp_path / LOCK).stat().st_mode & 0o777 == 0o600
