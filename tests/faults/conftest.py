@@ -1,0 +1,287 @@
+"""A counting endpoint, the command as a process of its own, and what stands in a run directory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import anyio
+import psutil
+import pytest
+from aiohttp import web
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from hermes_run.cli import main
+from hermes_run.models.simulated import wire
+from hermes_run.models.simulated.policy import next_turn
+from hermes_run.models.simulated.request import Request, read
+from hermes_run.models.simulated.server import list_models
+from hermes_run.sandboxes.fencing import VARIABLE, marks
+from recorder.events import Event, ModelReplied
+from recorder.reader import Entry
+from recorder.reader import read as read_journal
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples" / "prompts.jsonl"
+OURS = ("HERMES_RUN_", "OPENAI_")
+PATIENCE_S = 60.0
+
+
+class Done(NamedTuple):
+    """What a command left: its exit code and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Endpoint:
+    """A real OpenAI-compatible server with the simulated policy, which counts what it is asked.
+
+    A conversation is known by its *mark*, which stands in the id of the reply to it. ``asked``
+    counts requests, ``answered`` replies that were sent to their last byte, both by mark.
+    """
+
+    def __init__(self, portal: BlockingPortal) -> None:
+        self.url = ""
+        self.asked: Counter[str] = Counter()
+        self.answered: Counter[str] = Counter()
+        self._portal = portal
+        self._most, self._given = sys.maxsize, 0
+        self._opened = anyio.Event()
+        self._changed = threading.Condition()
+
+    @property
+    def total(self) -> int:
+        """How many requests came."""
+        return sum(self.asked.values())
+
+    def wait_until(self, is_true: Callable[[], object]) -> None:
+        """Return when *is_true*, looking whenever a request came or a reply was sent."""
+        with self._changed:
+            assert self._changed.wait_for(is_true, PATIENCE_S), f"{self.total} requests came"
+
+    def wait_for_replies(self, count: int) -> None:
+        """Return when *count* replies were sent."""
+        self.wait_until(lambda: self.answered.total() >= count)
+
+    def give_at_most(self, replies: int = sys.maxsize) -> None:
+        """Hold who asks when so many replies were given, until there may be more."""
+        self._portal.call(self._allow, replies)
+
+    async def _allow(self, replies: int) -> None:
+        self._most = replies
+        self._opened.set()
+        self._opened = anyio.Event()
+
+    async def complete(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request as the simulated model does."""
+        asked = read(await request.read())
+        self._note(self.asked, asked.mark)
+        while self._given >= self._most:
+            await self._opened.wait()
+        self._given += 1
+        response = await _stream(request, asked)
+        self._note(self.answered, asked.mark)
+        return response
+
+    def _note(self, counter: Counter[str], mark: str) -> None:
+        with self._changed:
+            counter[mark] += 1
+            self._changed.notify_all()
+
+
+async def _stream(request: web.Request, asked: Request) -> web.StreamResponse:
+    reply = wire.reply_to(asked, next_turn(asked), int(time.time()))
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    for chunk in wire.chunks(reply, include_usage=asked.include_usage):
+        await response.write(chunk)
+    await response.write_eof()
+    return response
+
+
+@asynccontextmanager
+async def serving(endpoint: Endpoint) -> AsyncIterator[None]:
+    """Serve until the block ends."""
+    app = web.Application(client_max_size=2**28)
+    app.router.add_get("/v1/models", list_models)
+    app.router.add_post("/v1/chat/completions", endpoint.complete)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
+    endpoint.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    yield
+    await runner.cleanup()
+
+
+@pytest.fixture
+def new_endpoint() -> Iterator[Callable[[], Endpoint]]:
+    """Serve as many endpoints as are asked for, on a thread of their own."""
+    with start_blocking_portal() as portal:
+        opened: list[Any] = []
+
+        def begin() -> Endpoint:
+            endpoint = Endpoint(portal)
+            opened.append(portal.wrap_async_context_manager(serving(endpoint)))
+            opened[-1].__enter__()
+            return endpoint
+
+        yield begin
+        for one in opened:
+            one.__exit__(None, None, None)
+
+
+@pytest.fixture
+def endpoint(new_endpoint: Callable[[], Endpoint]) -> Endpoint:
+    """Serve one endpoint."""
+    return new_endpoint()
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No variable of ours, and a folder of one's own to run in."""
+    for name in [name for name in os.environ if name.startswith(OURS)]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def process() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start the command as a process that leads a group of its own."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: object, **options: Any) -> subprocess.Popen[str]:
+        one = subprocess.Popen(
+            [sys.executable, "-m", "hermes_run", *map(str, arguments)],
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            start_new_session=True,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
+        )
+        started.append(one)
+        return one
+
+    yield start
+    for one in started:
+        one.kill()
+        one.communicate()
+
+
+@pytest.fixture
+def finish(process: Callable[..., subprocess.Popen[str]]) -> Callable[..., Done]:
+    """Run the command as a process to its end."""
+
+    def run(*arguments: object, **options: Any) -> Done:
+        one = process(*arguments, **options)
+        out, err = one.communicate(timeout=PATIENCE_S)
+        return Done(one.returncode, out, err)
+
+    return run
+
+
+@pytest.fixture
+def command(capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """Run the command in this process."""
+
+    def run(*arguments: object) -> Done:
+        capfd.readouterr()
+        code = main([str(argument) for argument in arguments])
+        written = capfd.readouterr()
+        return Done(code, written.out, written.err)
+
+    return run
+
+
+class Past:
+    """What a journal held at some moment: the events of each session, each once, in order."""
+
+    def __init__(self, sessions: dict[str, list[Event]]) -> None:
+        self.sessions = sessions
+
+    def replies(self) -> set[str]:
+        """The marks of the conversations whose replies are recorded."""
+        facts = (event for events in self.sessions.values() for event in events)
+        ids = (event.response_id or "" for event in facts if isinstance(event, ModelReplied))
+        return {name.removeprefix("chatcmpl-") for name in ids}
+
+    def count(self, kind: type[Event]) -> Counter[str]:
+        """How many events of *kind* each session has."""
+        return Counter(
+            name
+            for name, events in self.sessions.items()
+            for event in events
+            if isinstance(event, kind)
+        )
+
+    def missing_from(self, later: Past) -> list[str]:
+        """The sessions of which *later* does not begin with what was there."""
+        return [
+            name
+            for name, events in self.sessions.items()
+            if later.sessions.get(name, [])[: len(events)] != events
+        ]
+
+
+@pytest.fixture
+def past_of() -> Callable[[Path], Past]:
+    """Read what the journal of a run directory holds now."""
+
+    def look(directory: Path) -> Past:
+        sessions: dict[str, list[Event]] = {}
+        for entry in read_journal(directory / "journal"):
+            if not isinstance(entry, Entry) or not entry.event.session:
+                continue
+            events = sessions.setdefault(entry.event.session, [])
+            if entry.event.seq == len(events):
+                events.append(entry.event)
+        return Past(sessions)
+
+    return look
+
+
+@pytest.fixture
+def rows_of() -> Callable[[Path], dict[str, dict[str, Any]]]:
+    """Read the complete rows of a run by id, without what depends on the time and the port."""
+
+    def look(directory: Path) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for name in ("trajectories.jsonl", "failed_trajectories.jsonl"):
+            content = (directory / name).read_bytes() if (directory / name).exists() else b""
+            for line in content.split(b"\n")[:-1]:
+                row = json.loads(line)
+                assert row["id"] not in found, f"{row['id']} has two rows"
+                found[row["id"]] = {k: v for k, v in row.items() if k not in _MOMENTARY}
+        return found
+
+    return look
+
+
+_MOMENTARY = ("timing", "run", "provider")
+
+
+@pytest.fixture
+def left_running() -> Callable[[Path], list[int]]:
+    """Name the processes that the sessions of a run have left behind."""
+
+    def look(directory: Path) -> list[int]:
+        (mark,) = marks(json.loads((directory / "run.json").read_bytes())["run"], "").values()
+        return [one.pid for one in psutil.process_iter() if _mark_of(one).startswith(mark)]
+
+    return look
+
+
+def _mark_of(one: psutil.Process) -> str:
+    try:
+        return one.environ().get(VARIABLE, "") if one.status() != psutil.STATUS_ZOMBIE else ""
+    except (psutil.Error, OSError):
+        return ""
