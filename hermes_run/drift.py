@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import msgspec
 
 from hermes_run.config import Settings, shown
 from recorder.json_text import canonical
-from recorder.messages import Json
+from recorder.messages import Json, Message
+from recorder.shapes import array_of, object_of, text_in
 
 SEMANTIC = (
     "model",
     "system",
     "ephemeral_system",
-    "prefill",
     "toolsets",
     "sandbox",
     "sampling",
@@ -22,16 +25,70 @@ SEMANTIC = (
 """Settings that decide what a session is: its rows would no longer be of one kind."""
 
 
-def drift(recorded: Mapping[str, Json], settings: Settings) -> dict[str, tuple[Json, Json]]:
-    """Name the semantic settings that are not those of the run, with both values.
+class Change(msgspec.Struct, frozen=True):
+    """What something was when the run was asked last, and what it is now."""
+
+    was: Json
+    now: Json
+
+
+class Meant(msgspec.Struct, frozen=True):
+    """What decides what a session is: settings, and what is in the files that they name."""
+
+    settings: Settings
+    tools: Sequence[Mapping[str, Json]]
+    prefill: Sequence[Message] = ()
+
+
+def drift(document: Mapping[str, Json], meant: Meant) -> dict[str, Change]:
+    """Name what is not as it was in the run, each with what it was and what it is.
+
+    Tools and prefilled messages are compared by their content and named by its hash.
 
     Args:
-        recorded: the settings in the run's ``run.json``.
-        settings: those it is to be resumed with.
+        document: the run's ``run.json``.
+        meant: what the run is to be resumed with.
     """
-    now = shown(settings)
+    now, usual = shown(meant.settings), shown(Settings())
+    before = object_of(document.get("settings"))
+    changed = {name: Change(before.get(name, usual[name]), now[name]) for name in SEMANTIC}
+    changed["prefill"] = Change(document.get("prefill"), prefill_hash(meant.prefill))
+    changed["tools"] = _tools(array_of(document.get("tools")), meant.tools)
     return {
-        name: (recorded.get(name), now[name])
-        for name in SEMANTIC
-        if canonical(recorded.get(name)) != canonical(now[name])
+        name: change
+        for name, change in changed.items()
+        if canonical(change.was) != canonical(change.now)
     }
+
+
+def earlier_drift(document: Mapping[str, Json], since: str) -> tuple[str, ...]:
+    """Name what changed at resumptions after the moment *since*, as ``run.json`` says.
+
+    A session that was in flight all the while never saw them, but goes on with all of it.
+    """
+    facts = [object_of(fact) for fact in array_of(document.get("resumed"))]
+    later = [fact for fact in facts if text_in(fact.get("at")) > since]
+    return tuple(name for fact in later for name in object_of(fact.get("drift")))
+
+
+def prefill_hash(messages: Sequence[Message]) -> str | None:
+    """Name prefilled messages by their content, which is not written down."""
+    return _hash(list(messages)) if messages else None
+
+
+def _tools(before: Sequence[Json], now: Sequence[Mapping[str, Json]]) -> Change:
+    """Name the tools that are not in both lists with the same schema."""
+    was, is_now = _by_name(before), _by_name(now)
+    names = [name for name in {**was, **is_now} if was.get(name) != is_now.get(name)]
+    return Change(
+        {name: was.get(name) for name in names}, {name: is_now.get(name) for name in names}
+    )
+
+
+def _by_name(tools: Sequence[Json]) -> dict[str, str]:
+    functions = (object_of(object_of(tool).get("function")) for tool in tools)
+    return {text_in(function.get("name")): _hash(function) for function in functions}
+
+
+def _hash(value: Json) -> str:
+    return hashlib.sha256(canonical(value)).hexdigest()[:16]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container
 
 import msgspec
 
@@ -19,11 +19,15 @@ _EXAMPLES = 5
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """What came in: rows, those that can't be used, and sessions begun."""
+    """What came in: rows, those that can't be used, and sessions.
+
+    ``recorded`` are those of the sessions that were begun before, in a run that goes on.
+    """
 
     rows: int = 0
     rejected: int = 0
     sessions: int = 0
+    recorded: int = 0
 
 
 class Intake:
@@ -39,6 +43,7 @@ class Intake:
         settings: the run's; ``limit``, ``samples``, ``toolsets`` and ``strict`` are used.
         toolbox: the tools of rows that name none.
         rejects: where rows go that can't be used.
+        recorded: the sessions that were begun before.
     """
 
     def __init__(
@@ -47,6 +52,7 @@ class Intake:
         settings: Settings,
         toolbox: Toolbox,
         rejects: Rows | None = None,
+        recorded: Container[str] = (),
     ) -> None:
         self.counts = Counts()
         self.examples: list[str] = []
@@ -54,6 +60,7 @@ class Intake:
         self._settings = settings
         self._toolbox = toolbox
         self._rejects = rejects
+        self._recorded = recorded
         self.jobs = self._read()
         self._boxes: dict[tuple[tuple[str, ...] | None, tuple[str, ...] | None], Toolbox] = {}
 
@@ -63,8 +70,9 @@ class Intake:
             if job is None:
                 continue
             for sample in range(self._settings.samples):
-                self._count(sessions=1)
-                yield msgspec.structs.replace(job, sample=sample)
+                session = msgspec.structs.replace(job, sample=sample)
+                self._count(sessions=1, recorded=session.session_id in self._recorded)
+                yield session
 
     async def finish_counting(self) -> int:
         """Read the rows that were not begun, and give the number of sessions they would have been.
@@ -131,6 +139,13 @@ class Intake:
             )
         return make_toolbox(box.tools[name] for name in row.tools)
 
-    def _count(self, *, rows: int = 0, rejected: int = 0, sessions: int = 0) -> None:
+    def _count(
+        self, *, rows: int = 0, rejected: int = 0, sessions: int = 0, recorded: int = 0
+    ) -> None:
         now = self.counts
-        self.counts = Counts(now.rows + rows, now.rejected + rejected, now.sessions + sessions)
+        self.counts = Counts(
+            rows=now.rows + rows,
+            rejected=now.rejected + rejected,
+            sessions=now.sessions + sessions,
+            recorded=now.recorded + recorded,
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 from structlog.typing import FilteringBoundLogger
 
@@ -13,7 +15,7 @@ from recorder.record import Record
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What all sessions of a run share."""
+    """What all sessions of a run share; relative paths in its rows begin from ``folder``."""
 
     settings: Settings
     model: Model
@@ -23,3 +25,4 @@ class Plan(msgspec.Struct, frozen=True):
     brake: Brake
     log: FilteringBoundLogger
     prefill: tuple[Message, ...] = ()
+    folder: Path = Path()

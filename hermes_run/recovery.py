@@ -17,13 +17,17 @@ from typing import TypeAlias
 
 import msgspec
 
-from hermes_run.decide import Stop
+from hermes_run.decide import Stop, decide
+from hermes_run.limits import Limits
 from recorder.messages import Effect, ToolCall
 from recorder.session import Session
 from recorder.steps import Step, unanswered
 
 STALLED = 3
 """How often a session may go on after a crash, crash again and bring nothing."""
+
+POISON = "poison"
+"""Why such a session ended; it is not tried again unasked."""
 
 UNKNOWN_TEXT = (
     '{"error": "The run was interrupted while this call was running. It is not known whether it '
@@ -56,7 +60,7 @@ def recover(session: Session, *, has_mirror: bool, settle: bool = False) -> Reco
     """
     if session.stalled > STALLED:  # this attempt is counted, and had no chance yet
         error = f"it went on {STALLED} times, and the run crashed before it brought anything"
-        return Stop("tool_error", "poison", error)
+        return Stop("tool_error", POISON, error)
     step = session.turns[-1] if session.turns else None
     if not isinstance(step, Step):
         return None
@@ -101,3 +105,18 @@ def touched_workspace(session: Session) -> bool:
     """Whether a call was started that may have changed the workspace."""
     steps = [turn for turn in session.turns if isinstance(turn, Step)]
     return any(started.effect in _LASTING for step in steps for started in step.started)
+
+
+def is_spent(session: Session) -> bool:
+    """Whether its last reply is what ended the session, so that going on would only end it again.
+
+    It is an answer that was refused, cut or empty, or that completed the session.
+    """
+    last = session.turns[-1] if session.turns else None
+    ended = session.ended
+    if ended is None or not isinstance(last, Step) or last.reply.calls:
+        return False
+    again = decide(session, Limits(turns=None))
+    if not isinstance(again, Stop):
+        return False
+    return (again.outcome, again.reason) == (ended.outcome, ended.reason)

@@ -12,22 +12,25 @@ from pathlib import Path
 import msgspec
 from anyio import to_thread
 
-from hermes_run.config import Settings
+from hermes_run.drift import Change, earlier_drift
 from hermes_run.errors import UsageError
+from hermes_run.intake import Intake
 from hermes_run.job import Going, Job
-from hermes_run.prompts import Prompt, read_prompts
+from hermes_run.recovery import POISON, is_spent
 from recorder.archive import Archive
+from recorder.events import tools_hash
+from recorder.json_text import canonical
 from recorder.messages import Json, Outcome
 from recorder.record import Record
 from recorder.run_directory import JOURNAL
+from recorder.session import Session
 from recorder.standing import Standing, Standings
 
 FAILED: tuple[Outcome, ...] = ("model_error", "tool_error", "interrupted")
 """Outcomes that a resumption tries again unasked."""
 
-
 _NAMED = 5
-"""Changed rows that are named one by one."""
+"""Rows that are named one by one."""
 
 
 class Choices(msgspec.Struct, frozen=True):
@@ -42,36 +45,90 @@ class Choices(msgspec.Struct, frozen=True):
 
     def goes_on(self, standing: Standing) -> bool:
         """Whether the session is to go on."""
-        return not standing.over or standing.ended in (*FAILED, *self.retry)
+        if not standing.over or standing.ended in self.retry:
+            return True
+        return standing.ended in FAILED and (self.restart_failed or standing.reason != POISON)
+
+    def begins_anew(self, session: Session) -> bool:
+        """Whether a session that goes on does so from its start; what was in flight never does."""
+        if session.ended is None:
+            return False
+        failed = session.ended.outcome in (*FAILED, "uncertain")
+        return is_spent(session) or (self.restart_failed and failed)
 
 
 class Rows(msgspec.Struct, frozen=True):
-    """How the prompts file compares with the record: keys of rows that changed, and that are gone.
+    """How the rows compare with the record, and how many there are.
 
-    ``gone`` names sessions, ``changed`` prompts.
+    ``changed`` names prompts whose row has another content now, ``retooled`` those whose own tools
+    are others under the same names, ``gone`` sessions that no row asks for any more. ``begun`` are
+    sessions that are to be begun, ``going`` those that are to go on.
     """
 
+    rows: int = 0
+    rejected: int = 0
+    begun: int = 0
+    going: int = 0
     changed: tuple[str, ...] = ()
+    retooled: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
 
 
-async def compare_rows(path: Path, settings: Settings, standings: Standings) -> Rows:
-    """Read the prompts file once, before anything is spent, and compare it with the record.
+class Past(msgspec.Struct, frozen=True):
+    """What a run was, what is different now, and which rows there are now.
+
+    ``document`` is its ``run.json``, ``changed`` what is not as that says, ``prompts`` where the
+    rows come from, ``rejects`` a draft of what is wrong with those that can't be used.
+    """
+
+    document: Mapping[str, Json]
+    standings: Standings
+    rows: Rows
+    changed: Mapping[str, Change]
+    prompts: Mapping[str, Json]
+    rejects: Path
+
+
+async def compare_rows(intake: Intake, standings: Standings, choices: Choices) -> Rows:
+    """Read all rows once, before anything is spent, and compare them with the record.
 
     Raises:
-        OSError: the file can't be read.
+        OSError: they can't be read.
+        UsageError: one can't be used, and the settings are strict.
     """
-    hashes = {each.prompt_key: each.row_hash for each in standings.sessions.values()}
-    present, changed = set[str](), list[str]()
-    async for row in read_prompts(path, settings.system):
-        if not isinstance(row, Prompt) or row.key not in hashes:
+    gone = dict.fromkeys(standings.sessions)
+    changed, retooled = dict[str, None](), dict[str, None]()
+    begun = going = 0
+    async for job in intake.jobs:
+        standing = standings.sessions.get(job.session_id)
+        if standing is None:
+            begun += 1
             continue
-        present.add(row.key)
-        if hashes[row.key] != row.row_hash:
-            changed.append(row.key)
-    sessions = standings.sessions.items()
-    gone = tuple(name for name, each in sessions if each.prompt_key not in present)
-    return Rows(tuple(changed), gone)
+        gone.pop(job.session_id, None)
+        goes_on = choices.goes_on(standing)
+        going += goes_on
+        if standing.row_hash != job.prompt.row_hash:
+            changed[job.prompt.key] = None
+        elif goes_on and _has_other_tools(job, standing):
+            retooled[job.prompt.key] = None
+    counts = intake.counts
+    return Rows(
+        rows=counts.rows,
+        rejected=counts.rejected,
+        begun=begun,
+        going=going,
+        changed=tuple(changed),
+        retooled=tuple(retooled),
+        gone=tuple(gone),
+    )
+
+
+def _has_other_tools(job: Job, standing: Standing) -> bool:
+    """Whether a row that names its own tools gets others; those of the run are looked at apart."""
+    if job.prompt.toolsets is None and job.prompt.tools is None:
+        return False
+    schemas = job.toolbox.schemas
+    return (tools_hash(schemas) if schemas else "") != standing.tools_hash
 
 
 class Resumption:
@@ -79,68 +136,79 @@ class Resumption:
 
     Args:
         directory: the run directory.
-        standings: where its sessions stand.
+        past: what the run was.
         choices: what is to go on.
-        drift: the settings that changed, recorded with every session that goes on.
-        rows: how the prompts file compares with the record.
     """
 
-    def __init__(
-        self,
-        directory: Path,
-        standings: Standings,
-        choices: Choices,
-        drift: tuple[str, ...] = (),
-        rows: Rows = Rows(),  # noqa: B008  # frozen
-    ) -> None:
-        self.standings = standings
-        self.rows = rows
+    def __init__(self, directory: Path, past: Past, choices: Choices) -> None:
+        self.past = past
+        self.sessions = past.standings.sessions
         self._choices = choices
-        self._drift = drift
-        self._changed = frozenset(rows.changed)
-        going = [name for name, each in standings.sessions.items() if choices.goes_on(each)]
+        self._changed = frozenset(past.rows.changed)
+        going = [name for name, each in self.sessions.items() if choices.goes_on(each)]
         self._archive = Archive(directory / JOURNAL, going)
-        self.going = len(going)
 
     async def jobs(self, jobs: AsyncIterator[Job]) -> AsyncIterator[Job]:
-        """Give those of *jobs* that are not over; a session that goes on comes with its past."""
+        """Give those of *jobs* that are not over; a session that goes on comes with its past.
+
+        Raises:
+            CorruptJournalError: a session can't be folded.
+        """
         async for job in jobs:
             name = job.session_id
-            if name not in self.standings.sessions:
+            if name not in self.sessions:
                 yield job
             elif name in self._archive:
                 yield msgspec.structs.replace(job, going=await self._going(job))
 
     async def end_gone(self, record: Record) -> None:
-        """End what was in flight of rows that are gone, so that every session has an end."""
-        for name in self.rows.gone:
-            if not self.standings.sessions[name].over:
+        """End what was in flight and is not asked for any more, so that every session has an end.
+
+        Raises:
+            CorruptJournalError: a session can't be folded.
+            JournalError: the record can't be written.
+        """
+        for name in self.past.rows.gone:
+            if not self.sessions[name].over:
                 recording = await record.resume(await to_thread.run_sync(self._archive.fold, name))
                 await recording.end("interrupted", reason="row_gone")
                 await record.finish(recording.session)
 
+    def waiting(self, record: Record) -> int:
+        """Count the sessions that were in flight before, and did not get to go on."""
+        sessions = self.sessions.items()
+        return sum(not each.over and name not in record.resumed for name, each in sessions)
+
     async def _going(self, job: Job) -> Going:
         session = await to_thread.run_sync(self._archive.fold, job.session_id)
-        ended = session.ended.outcome if session.ended else None
-        drift = (*self._drift, *(("row",) if job.prompt.key in self._changed else ()))
         return Going(
             session=session,
-            anew=self._choices.restart_failed and ended is not None,
-            settle=ended == "uncertain",
-            drift=drift,
+            anew=self._choices.begins_anew(session),
+            settle="uncertain" in self._choices.retry,
+            drift=self._drift(session, job),
         )
 
+    def _drift(self, session: Session, job: Job) -> tuple[str, ...]:
+        """Name what is not as it was when *session* started."""
+        since = session.started.ts if session.started else ""
+        names = dict.fromkeys([*earlier_drift(self.past.document, since), *self.past.changed])
+        names.pop("tools", None)
+        if canonical(session.tools) != canonical(job.toolbox.schemas):
+            names["tools"] = None
+        if job.prompt.key in self._changed:
+            names["row"] = None
+        return tuple(names)
 
-def refuse_drift(changed: Mapping[str, tuple[Json, Json]], rows: Rows) -> None:
+
+def refuse_drift(changed: Mapping[str, Change], rows: Rows) -> None:
     """Refuse to go on with what would make a run's rows of two kinds, naming each.
 
     Raises:
         UsageError: a semantic setting or a row's content changed.
     """
-    said = [f"  {name}: {old!r} is now {new!r}" for name, (old, new) in changed.items()]
-    said += [f"  row {key!r} has another content" for key in rows.changed[:_NAMED]]
-    if len(rows.changed) > _NAMED:
-        said.append(f"  and {len(rows.changed) - _NAMED} more rows")
+    said = [f"  {name}: {one.was!r} is now {one.now!r}" for name, one in changed.items()]
+    said += _named(rows.changed, "has another content")
+    said += _named(rows.retooled, "has other tools under the same names")
     if said:
         listed = "\n".join(said)
         raise UsageError(
@@ -148,3 +216,10 @@ def refuse_drift(changed: Mapping[str, tuple[Json, Json]], rows: Rows) -> None:
             "Leave these as they were, or go on all the same with --allow-drift, which records "
             "the difference."
         )
+
+
+def _named(keys: tuple[str, ...], what: str) -> list[str]:
+    said = [f"  row {key!r} {what}" for key in keys[:_NAMED]]
+    if len(keys) > _NAMED:
+        said.append(f"  and so it is with {len(keys) - _NAMED:,} more rows")
+    return said

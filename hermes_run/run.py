@@ -13,6 +13,7 @@ import msgspec
 from anyio.abc import ObjectSendStream
 
 from hermes_run.brake import Brake, Cause
+from hermes_run.budget import Budget
 from hermes_run.config import Settings
 from hermes_run.errors import UsageError
 from hermes_run.intake import Counts, Intake
@@ -20,13 +21,12 @@ from hermes_run.models.source import Source
 from hermes_run.plan import Plan
 from hermes_run.prompts import Prompt, Reject
 from hermes_run.resume import Resumption
-from hermes_run.run_json import asked, write_run_json
+from hermes_run.run_json import asked, asked_again, folder_of, write_run_json
 from hermes_run.runlog import open_log
 from hermes_run.scheduler import schedule
 from hermes_run.tools.toolbox import Toolbox
-from hermes_run.workspace import MIRRORS, WORKSPACES
+from hermes_run.workspace import MIRRORS, WORKSPACES, sweep_workspaces
 from recorder import files
-from recorder.events import Event, ModelReplied
 from recorder.journal import JournalSettings
 from recorder.json_text import decode
 from recorder.messages import Json, Message
@@ -46,7 +46,11 @@ Rows: TypeAlias = AsyncIterator[Prompt | Reject]
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What a run came to; ``not_started`` counts sessions that were never begun."""
+    """What a run came to; ``not_started`` counts sessions that were never begun.
+
+    In a run that went on, ``waiting`` are sessions that a crash cut off and that did not get to go
+    on, and ``others`` those that were recorded before and that no row asks for any more.
+    """
 
     directory: str
     counts: Counts
@@ -54,6 +58,8 @@ class Report(msgspec.Struct, frozen=True):
     statistics: RunStatistics
     cause: Cause | None
     reason: str
+    waiting: int = 0
+    others: int = 0
 
     @property
     def failed(self) -> int:
@@ -67,8 +73,10 @@ class Report(msgspec.Struct, frozen=True):
         What came in was counted from rows, what started and ended from events.
         """
         ended = sum(self.statistics.outcomes.values())
-        all_began = self.not_started == 0 or (self.not_started > 0 and self.cause is not None)
-        return all_began and ended == self.statistics.started
+        left = self.not_started + self.waiting
+        may_be_left = self.cause is not None or left == 0
+        is_possible = min(self.not_started, self.waiting, self.others) >= 0
+        return is_possible and may_be_left and ended + self.waiting == self.statistics.started
 
 
 class Run:
@@ -78,13 +86,18 @@ class Run:
         self.plan = plan
         self.intake = intake
         self._jobs = resumption.jobs(intake.jobs) if resumption else intake.jobs
-        self._gone = len(resumption.rows.gone) if resumption else 0
+        self._resumption = resumption
         self._in_flight = anyio.CancelScope()
 
     @property
     def record(self) -> Record:
         """The run's record."""
         return self.plan.record
+
+    @property
+    def gone(self) -> int:
+        """How many sessions were recorded before that no row asks for any more."""
+        return len(self._resumption.past.rows.gone) if self._resumption else 0
 
     @property
     def brake(self) -> Brake:
@@ -105,19 +118,26 @@ class Run:
                 await schedule(self._jobs, self.plan, finished)
             beside.cancel_scope.cancel()
         await self.intake.finish_counting()
-        statistics = self.record.statistics.value()
-        return Report(
-            directory=str(self.record.directory),
-            counts=self.intake.counts,
-            not_started=self.intake.counts.sessions + self._gone - statistics.started,
-            statistics=statistics,
-            cause=self.brake.cause,
-            reason=self.brake.reason,
-        )
+        return self._report()
 
     def cancel(self) -> None:
         """Give up what is in flight: its sessions are recorded as interrupted, and finish ends."""
         self._in_flight.cancel()
+
+    def _report(self) -> Report:
+        past, counts = self._resumption, self.intake.counts
+        before = len(past.sessions) if past else 0
+        statistics = self.record.statistics.value()
+        return Report(
+            directory=str(self.record.directory),
+            counts=counts,
+            not_started=counts.sessions - counts.recorded - (statistics.started - before),
+            statistics=statistics,
+            cause=self.brake.cause,
+            reason=self.brake.reason,
+            waiting=past.waiting(self.record) if past else 0,
+            others=before - counts.recorded,
+        )
 
     async def _drain(self) -> None:
         """Give what is in flight some time when the run is told to stop, then cancel it.
@@ -139,21 +159,6 @@ class Run:
         if deadline is not None:
             await anyio.sleep(deadline)
             self.brake.pull("deadline", f"the deadline of {deadline:g} s is over")
-
-
-class Budget:
-    """A sink that pulls the brake when the run has cost what it may."""
-
-    def __init__(self, plan: Plan, most_usd: float) -> None:
-        self._plan = plan
-        self._most_usd = most_usd
-
-    async def __call__(self, event: Event) -> None:
-        """Look at the cost after every reply."""
-        if isinstance(event, ModelReplied):
-            cost = self._plan.record.statistics.usage.cost_usd or 0.0
-            if cost >= self._most_usd:
-                self._plan.brake.pull("budget", f"the budget of ${self._most_usd:g} is used up")
 
 
 @asynccontextmanager
@@ -184,7 +189,7 @@ async def open_run(
     journal = JournalSettings(sync=settings.sync)
     async with (
         open_record(directory, settings=journal) as record,
-        _shared(record, settings, source, prefill) as plan,
+        _shared(record, settings, source, prefill, Path.cwd()) as plan,
     ):
         await write_run_json(directory, asked(plan, toolbox, prompts or {}))
         async with files.open_rows(directory / REJECTS) as rejects:
@@ -218,19 +223,26 @@ async def reopen_run(
     """
     prefill = read_prefill(settings.prefill)
     journal = JournalSettings(sync=settings.sync)
+    past = resumption.past
     async with (
-        reopen_record(directory, resumption.standings, settings=journal) as record,
-        _shared(record, settings, source, prefill) as plan,
+        reopen_record(directory, past.standings, settings=journal) as record,
+        _shared(record, settings, source, prefill, folder_of(past.document)) as plan,
     ):
-        await files.replace(directory / REJECTS, b"")  # all rows are read again
+        await write_run_json(directory, asked_again(plan, toolbox, past))
+        past.rejects.replace(directory / REJECTS)  # all rows were read again
+        await sweep_workspaces(plan, resumption.sessions)
         await resumption.end_gone(record)
-        async with files.open_rows(directory / REJECTS) as rejects:
-            yield Run(plan, Intake(rows, settings, toolbox, rejects), resumption)
+        intake = Intake(rows, settings, toolbox, recorded=resumption.sessions)
+        yield Run(plan, intake, resumption)
 
 
 @asynccontextmanager
 async def _shared(
-    record: Record, settings: Settings, source: Source, prefill: tuple[Message, ...]
+    record: Record,
+    settings: Settings,
+    source: Source,
+    prefill: tuple[Message, ...],
+    folder: Path,
 ) -> AsyncGenerator[Plan]:
     """Open what all sessions of a run share beside its record."""
     with open_log(record.directory) as log:
@@ -243,9 +255,12 @@ async def _shared(
             brake=Brake(),
             log=log,
             prefill=prefill,
+            folder=folder,
         )
         if settings.max_cost_usd is not None:
-            record.send_also_to(Budget(plan, settings.max_cost_usd))
+            budget = Budget(plan, settings.max_cost_usd)
+            budget.look()
+            record.send_also_to(budget)
         try:
             yield plan
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import platform
 import time
 from collections.abc import Mapping
@@ -9,38 +10,71 @@ from pathlib import Path
 
 import msgspec
 
-from hermes_run.config import shown
+from hermes_run.config import Settings, shown
+from hermes_run.drift import SEMANTIC, prefill_hash
 from hermes_run.plan import Plan
+from hermes_run.resume import Past
 from hermes_run.tools.toolbox import Toolbox
 from recorder import files
 from recorder.errors import RunDirectoryError
 from recorder.events import timestamp
 from recorder.json_text import decode, encode
 from recorder.messages import Json
-from recorder.shapes import object_of
+from recorder.shapes import array_of, object_of, text_in
 from recorder.version import VERSION
 
 RUN = "run.json"
 
 
 def asked(plan: Plan, toolbox: Toolbox, prompts: Mapping[str, Json]) -> dict[str, Json]:
-    """Say what a run is asked, without secrets."""
+    """Say what a run is asked, without secrets; all paths are whole, it may go on from elsewhere.
+
+    Args:
+        plan: what its sessions share.
+        toolbox: the tools of rows that name none.
+        prompts: where the rows come from.
+    """
     return {
         "run": plan.record.run,
         "created": timestamp(time.time()),
         "version": VERSION,
         "python": platform.python_version(),
-        "model": plan.model_name,
-        "provider": plan.provider,
-        "sandbox": plan.settings.sandbox,
-        "prompts": prompts,
-        "settings": shown(plan.settings),
-        "tools": toolbox.schemas,
+        "folder": str(plan.folder),
+        **_meant(plan, toolbox, prompts),
     }
 
 
+def asked_again(plan: Plan, toolbox: Toolbox, past: Past) -> dict[str, Json]:
+    """Say what a run is asked now that it goes on, and what that was before.
+
+    Args:
+        plan: what its sessions share.
+        toolbox: the tools of rows that name none.
+        past: what the run was.
+    """
+    meant = _meant(plan, toolbox, past.prompts)
+    before, now = settings_of(past.document), object_of(meant["settings"])
+    others = [name for name in now if name not in SEMANTIC and before.get(name) != now[name]]
+    fact = {
+        "at": timestamp(time.time()),
+        "version": VERSION,
+        "rows": past.rows.rows,
+        "samples": plan.settings.samples,
+        "sessions_of_rows_gone": len(past.rows.gone),
+        "rows_changed": len(past.rows.changed),
+        "drift": {name: {"was": one.was, "is": one.now} for name, one in past.changed.items()},
+        "settings": {name: {"was": before.get(name), "is": now[name]} for name in others},
+    }
+    resumed = [*array_of(past.document.get("resumed")), fact]
+    return {**past.document, **meant, "resumed": resumed}
+
+
 async def write_run_json(directory: Path, document: Mapping[str, Json]) -> None:
-    """Replace what the run directory says the run was asked."""
+    """Replace what the run directory says the run was asked.
+
+    Raises:
+        OSError: it can't be written.
+    """
     content = msgspec.json.format(encode(document), indent=2) + b"\n"
     await files.replace(directory / RUN, content)
 
@@ -48,6 +82,11 @@ async def write_run_json(directory: Path, document: Mapping[str, Json]) -> None:
 def settings_of(document: Mapping[str, Json]) -> dict[str, Json]:
     """The settings in a run's ``run.json``."""
     return object_of(document.get("settings"))
+
+
+def folder_of(document: Mapping[str, Json]) -> Path:
+    """The folder that relative paths in the rows of a run begin from."""
+    return Path(text_in(document.get("folder"))).absolute()
 
 
 def read_run_json(directory: Path) -> Mapping[str, Json]:
@@ -62,3 +101,23 @@ def read_run_json(directory: Path) -> Mapping[str, Json]:
         raise RunDirectoryError(
             f"{directory} holds no run of hermes-run: its {RUN} can't be read: {error}"
         ) from error
+
+
+def _meant(plan: Plan, toolbox: Toolbox, prompts: Mapping[str, Json]) -> dict[str, Json]:
+    return {
+        "model": plan.model_name,
+        "provider": plan.provider,
+        "sandbox": plan.settings.sandbox,
+        "prompts": prompts,
+        "settings": shown(_whole(plan.settings)),
+        "prefill": prefill_hash(plan.prefill),
+        "tools": toolbox.schemas,
+    }
+
+
+def _whole(settings: Settings) -> Settings:
+    """Give *settings* with paths that mean the same in every folder."""
+    prefill = settings.prefill
+    return dataclasses.replace(
+        settings, out=settings.out.absolute(), prefill=prefill and prefill.absolute()
+    )

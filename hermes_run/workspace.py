@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from hashlib import sha256
+from pathlib import Path
 
 import anyio
 import msgspec
@@ -29,6 +30,7 @@ from hermes_run.sandboxes.protocol import Command, Sandbox
 from hermes_run.sandboxes.workspaces import prepare, remove
 from recorder.recording import Recording
 from recorder.session import Session
+from recorder.standing import Standing
 from recorder.steps import Step
 
 WORKSPACES = "workspaces"
@@ -80,7 +82,9 @@ async def _begin(mirror: Mirror, job: Job, plan: Plan) -> None:
     """Make the workspace as the row says, whatever was there before."""
     await remove_mirror(mirror)
     await remove(mirror.workspace)
-    await prepare(mirror.workspace, job.prompt.workspace)
+    given = job.prompt.workspace
+    source = plan.folder / given if isinstance(given, str) else given
+    await prepare(mirror.workspace, source)
     if job.prompt.setup:
         async with open_plain(mirror.workspace, marks(plan.record.run, job.session_id)) as sandbox:
             await _set_up(job.prompt.setup, sandbox, plan)
@@ -132,6 +136,21 @@ async def _leave(session: Session, mirror: Mirror, plan: Plan) -> None:
     await remove_mirror(mirror)
     if not plan.settings.keep_workspaces:
         await remove(mirror.workspace)
+
+
+async def sweep_workspaces(plan: Plan, sessions: Mapping[str, Standing]) -> None:
+    """Remove what sessions that need nothing more left behind when their process died.
+
+    Raises:
+        SandboxError: something can't be removed.
+    """
+    needed = {folder_name(name) for name, each in sessions.items() if each.ended not in _FINAL}
+    for kind in (MIRRORS,) if plan.settings.keep_workspaces else (MIRRORS, WORKSPACES):
+        folder = anyio.Path(plan.record.directory / kind)
+        left = [Path(path) async for path in folder.iterdir()] if await folder.exists() else []
+        for path in left:
+            if path.name not in needed:
+                await remove(path)
 
 
 def _mirror_of(job: Job, plan: Plan) -> Mirror:

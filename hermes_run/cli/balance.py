@@ -24,8 +24,8 @@ SUM = "sum"
 class Balance(msgspec.Struct, frozen=True):
     """The sum of a run: (rows - rejected) x samples + gone = begun + not_started.
 
-    ``gone`` are sessions of rows that were no longer in the prompts file when the run went on. What
-    was begun has ended, has not, or is damaged.
+    ``gone`` are sessions of rows that were no longer in the prompts file, or of samples that were
+    no longer asked for, when the run went on. What was begun has ended, has not, or is damaged.
     """
 
     rows: int
@@ -53,7 +53,8 @@ def balance(
     rows = _rows(document, attempts)
     if rows is None:
         return "run.json does not say how many rows came in"
-    samples = max(map(_samples, (settings_of(document), *attempts)))
+    latest = {**settings_of(document), **(attempts[-1] if attempts else {})}
+    samples = _samples(latest)
     gone = _count(attempts[-1].get("sessions_of_rows_gone")) if attempts else 0
     begun = verdict.counts.sessions
     not_started = (rows - rejected) * samples + (gone or 0) - begun

@@ -52,10 +52,12 @@ def total(report: Report, samples: int) -> str:
     counts = report.counts
     usable = counts.rows - counts.rejected
     outcomes = [f"{n:,} {name}" for name, n in report.statistics.outcomes.items()]
-    parts = " + ".join([*outcomes, f"{report.not_started:,} not started"])
+    waiting = [f"{report.waiting:,} cut off before"] if report.waiting else []
+    parts = " + ".join([*outcomes, *waiting, f"{report.not_started:,} not started"])
+    others = f" + {report.others:,} of rows or samples that are gone" if report.others else ""
     line = (
         f"{usable:,} {_plural('row', usable)} x {samples} {_plural('sample', samples)} = "
-        f"{counts.sessions:,} {_plural('session', counts.sessions)}: {parts}; "
+        f"{counts.sessions:,} {_plural('session', counts.sessions)}{others}: {parts}; "
         f"{counts.rejected:,} {_plural('row', counts.rejected)} rejected"
     )
     return line if report.balanced else f"THE SUM DOES NOT BALANCE: {line}"

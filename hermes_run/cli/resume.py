@@ -2,121 +2,142 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-from contextlib import AsyncExitStack, aclosing, suppress
+from collections.abc import Generator, Mapping
+from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
 from pathlib import Path
 
 import anyio
 import msgspec
 from anyio import to_thread
 
-from hermes_run.cli.faults import explain, tell
+from hermes_run.cli.faults import Fault, explain, tell
 from hermes_run.cli.logs import kept_from_the_screen
 from hermes_run.cli.report import exit_code
-from hermes_run.cli.run import conclude, open_screen
+from hermes_run.cli.run import NO_WALL, conclude, open_screen
 from hermes_run.cli.signals import Signals, listen
 from hermes_run.config import ResumeOptions, Settings, check
-from hermes_run.drift import drift
-from hermes_run.errors import UsageError
+from hermes_run.drift import Meant, drift
+from hermes_run.errors import SandboxError, UsageError
+from hermes_run.intake import Intake
 from hermes_run.models.source import open_source
 from hermes_run.progress.watch import watch
-from hermes_run.prompts import check_file, count_rows, read_prompts
-from hermes_run.resume import Choices, Resumption, Rows, compare_rows, refuse_drift
-from hermes_run.run import Report, reopen_run
-from hermes_run.run_json import read_run_json, settings_of, write_run_json
+from hermes_run.progress.words import clean
+from hermes_run.prompts import check_file, read_prompts
+from hermes_run.resume import Choices, Past, Resumption, Rows, compare_rows, refuse_drift
+from hermes_run.run import REJECTS, Report, read_prefill, reopen_run
+from hermes_run.run_json import read_run_json
 from hermes_run.sandboxes.fencing import fence
+from hermes_run.tools.toolbox import Toolbox
 from hermes_run.tools.toolsets import load_toolbox
-from recorder.events import timestamp
+from recorder import files
+from recorder.errors import CorruptJournalError
 from recorder.messages import Json
 from recorder.run_directory import JOURNAL, own_existing
-from recorder.shapes import array_of, object_of
+from recorder.shapes import object_of, text_in
 from recorder.standing import Standings, stand
-from recorder.version import VERSION
 
 
-class Past(msgspec.Struct, frozen=True):
-    """What a run was, and what is different now."""
+class Again(msgspec.Struct, frozen=True):
+    """What is to go on, and how."""
 
     directory: Path
-    document: Mapping[str, Json]
-    prompts: Path
-    standings: Standings
-    changed: dict[str, tuple[Json, Json]]
-    rows: Rows
+    settings: Settings
+    options: ResumeOptions
+    toolbox: Toolbox
+
+    @property
+    def choices(self) -> Choices:
+        """Which sessions go on."""
+        return Choices(self.options.restart_failed, self.options.retry_outcome)
 
 
 def resume_run(run: Path, settings: Settings, options: ResumeOptions) -> int:
     """Go on with the run in the directory *run*; gives the exit code."""
     try:
-        check(settings)
-        return anyio.run(_listening, run, settings, options)
+        _check(run, settings)
+        again = Again(run, settings, options, load_toolbox(settings.toolsets))
+        return anyio.run(_listening, again)
+    except CorruptJournalError as error:
+        return tell(Fault(1, _damaged(run, error)), run)
     except Exception as error:  # noqa: BLE001  # the screen gets a sentence, a file the traceback
         return tell(explain(error, run), run)
 
 
-async def _listening(directory: Path, settings: Settings, options: ResumeOptions) -> int:
+def _check(directory: Path, settings: Settings) -> None:
+    """Refuse what can't be gone on with.
+
+    Raises:
+        UsageError: the text names the option and what to type.
+    """
+    check(settings)
+    if settings.dry_run:
+        raise UsageError(f"resume has no --dry-run; what is left: `hermes-run status {directory}`")
+
+
+async def _listening(again: Again) -> int:
     """Go on; a signal that comes before anything goes on ends it at once."""
     async with listen() as signals:
         with signals.everything:
-            async with own_existing(directory):
-                past = await _look_back(directory, settings, options)
-                report = await _go_on(past, settings, options, signals)
+            async with own_existing(again.directory):
+                with _draft_of(again.directory / REJECTS) as rejects:
+                    past = await _look_back(again, rejects)
+                    report = await _go_on(again, past, signals)
             code = exit_code(report, signals.first)
-            conclude(report, code, settings)
+            conclude(report, code, again.settings)
             return code
     return 128 + (signals.first or 0)
 
 
-async def _go_on(
-    past: Past, settings: Settings, options: ResumeOptions, signals: Signals
-) -> Report:
-    """Do what is left; all of it is on disk when this returns."""
-    directory = past.directory
-    choices = Choices(options.restart_failed, options.retry_outcome)
-    resumption = await to_thread.run_sync(
-        Resumption, directory, past.standings, choices, tuple(past.changed), past.rows
-    )
-    await fence(past.standings.run)
-    async with AsyncExitStack() as stack:
-        complaints = stack.enter_context(kept_from_the_screen())
-        source = await stack.enter_async_context(open_source(settings))
-        rows = await stack.enter_async_context(
-            aclosing(read_prompts(past.prompts, settings.system))
-        )
-        toolbox = load_toolbox(settings.toolsets)
-        opening = reopen_run(directory, rows, settings, source, toolbox, resumption)
-        run = await stack.enter_async_context(opening)
-        await _note(past)
-        stack.enter_context(complaints.written_to(run.plan.log))
-        screen = stack.enter_context(open_screen(settings, directory.name))
-        with suppress(OSError):  # nobody looks: no reason not to go on
-            for line in _announce(past, resumption):
-                screen.say(line)
-        total = _total(past.prompts, settings)
-        watching = await stack.enter_async_context(watch(run, total, screen))
-        signals.stop(run, watching)
-        return await run.finish()
+@contextmanager
+def _draft_of(path: Path) -> Generator[Path]:
+    """Give a name for what is to replace *path*; what was not put in its place is removed."""
+    draft = path.with_name(f".{path.name}.draft")
+    draft.unlink(missing_ok=True)  # a crash may have left it
+    try:
+        yield draft
+    finally:
+        draft.unlink(missing_ok=True)
 
 
-async def _look_back(directory: Path, settings: Settings, options: ResumeOptions) -> Past:
-    """Read what the run was, and refuse what would make it another.
+async def _look_back(again: Again, rejects: Path) -> Past:
+    """Read what the run was, and refuse what would make it another; nothing is changed.
 
     Raises:
         UsageError: a setting or a row changed that may not, or the prompts file is gone.
+        RunDirectoryError: there is no run of this command.
         CorruptJournalError: the journal does not check.
     """
-    if settings.dry_run:
-        raise UsageError(f"resume has no --dry-run; what is left: `hermes-run status {directory}`")
-    document = read_run_json(directory)
-    prompts = options.prompts or _prompts_of(document)
+    settings = again.settings
+    document = read_run_json(again.directory)
+    prompts = again.options.prompts or _prompts_of(document)
     check_file(prompts)
-    changed = drift(settings_of(document), settings)
-    standings = await to_thread.run_sync(stand, directory / JOURNAL)
-    rows = await compare_rows(prompts, settings, standings)
-    if not options.allow_drift:
+    meant = Meant(settings, again.toolbox.schemas, read_prefill(settings.prefill))
+    changed = drift(document, meant)
+    standings = await to_thread.run_sync(stand, again.directory / JOURNAL)
+    rows = await _compare(again, prompts, rejects, standings)
+    if not again.options.allow_drift:
         refuse_drift(changed, rows)
-    return Past(directory, document, prompts, standings, changed, rows)
+    return Past(
+        document=document,
+        standings=msgspec.structs.replace(
+            standings, run=standings.run or text_in(document.get("run"))
+        ),
+        rows=rows,
+        changed=changed,
+        prompts={"path": str(prompts.absolute()), "rows": rows.rows},
+        rejects=rejects,
+    )
+
+
+async def _compare(again: Again, prompts: Path, rejects: Path, standings: Standings) -> Rows:
+    """Read the prompts file once, and list the rows that can't be used."""
+    settings = again.settings
+    async with (
+        aclosing(read_prompts(prompts, settings.system)) as rows,
+        files.open_rows(rejects) as listed,
+    ):
+        intake = Intake(rows, settings, again.toolbox, listed)
+        return await compare_rows(intake, standings, again.choices)
 
 
 def _prompts_of(document: Mapping[str, Json]) -> Path:
@@ -126,30 +147,67 @@ def _prompts_of(document: Mapping[str, Json]) -> Path:
     return Path(path)
 
 
-async def _note(past: Past) -> None:
-    """Add to what the run was asked that it went on, and with what differences."""
-    before = array_of(past.document.get("resumed"))
-    fact = {
-        "at": timestamp(time.time()),
-        "version": VERSION,
-        "drift": {name: {"was": old, "is": new} for name, (old, new) in past.changed.items()},
-        "rows_changed": len(past.rows.changed),
-        "sessions_of_rows_gone": len(past.rows.gone),
-    }
-    await write_run_json(past.directory, {**past.document, "resumed": [*before, fact]})
+async def _go_on(again: Again, past: Past, signals: Signals) -> Report:
+    """Do what is left; all of it is on disk when this returns."""
+    directory, settings = again.directory, again.settings
+    resumption = await to_thread.run_sync(Resumption, directory, past, again.choices)
+    await _fence(past.standings.run)
+    async with AsyncExitStack() as stack:
+        complaints = stack.enter_context(kept_from_the_screen())
+        source = await stack.enter_async_context(open_source(settings))
+        prompts = Path(past.prompts["path"])
+        rows = await stack.enter_async_context(aclosing(read_prompts(prompts, settings.system)))
+        opening = reopen_run(directory, rows, settings, source, again.toolbox, resumption)
+        run = await stack.enter_async_context(opening)
+        stack.enter_context(complaints.written_to(run.plan.log))
+        screen = stack.enter_context(open_screen(settings, directory.name))
+        with suppress(OSError):  # nobody looks: no reason not to go on
+            for line in _announce(again, past):
+                screen.say(line)
+        watching = await stack.enter_async_context(watch(run, past.rows.rows, screen))
+        signals.stop(run, watching)
+        return await run.finish()
 
 
-def _announce(past: Past, resumption: Resumption) -> list[str]:
-    sessions = past.standings.sessions
-    over = len(sessions) - resumption.going
-    lines = [f"{past.directory}: {over} sessions are kept, {resumption.going} go on"]
+async def _fence(run: str) -> None:
+    """End what the process before left running.
+
+    Raises:
+        UsageError: that can't be done.
+    """
+    try:
+        await fence(run)
+    except SandboxError as error:
+        raise UsageError(f"{error}. End them, then resume.") from error
+
+
+def _announce(again: Again, past: Past) -> list[str]:
+    rows, sessions = past.rows, past.standings.sessions
+    kept = len(sessions) - rows.going
+    counts = f"{kept:,} sessions are kept, {rows.going:,} go on, {rows.begun:,} are to be begun"
+    lines = [f"{again.directory}: {counts}"]
     if past.standings.torn:
         lines.append(f"{len(past.standings.torn)} torn tail(s) skipped: they were never promised")
-    if past.rows.gone:
-        lines.append(f"{len(past.rows.gone)} sessions are of rows that are gone; they are kept")
+    if rows.gone:
+        lines.append(
+            f"{len(rows.gone):,} sessions are of rows or samples that are gone; they are kept"
+        )
+    if past.changed or rows.changed or rows.retooled:
+        lines.append(f"going on with changes in {', '.join(_changes(past))}")
+    if again.settings.sandbox == "none":
+        lines.append(NO_WALL.format(folder=again.directory / "workspaces"))
     return lines
 
 
-def _total(prompts: Path, settings: Settings) -> int:
-    rows = count_rows(prompts)
-    return rows if settings.limit is None else min(rows, settings.limit)
+def _changes(past: Past) -> list[str]:
+    counts = {"changed rows": past.rows.changed, "tools of rows": past.rows.retooled}
+    return [*past.changed, *(f"{len(keys):,} {name}" for name, keys in counts.items() if keys)]
+
+
+def _damaged(directory: Path, error: CorruptJournalError) -> str:
+    return (
+        f"the journal of {directory} is damaged: {clean(str(error), 500)}\n"
+        "Nothing was asked and nothing was changed.\n"
+        f"What is wrong: `hermes-run verify {directory}`; to save what is sound into a run that "
+        f"can go on: `hermes-run verify {directory} --salvage OUT`"
+    )

@@ -17,7 +17,7 @@ from cyclopts import App, ArgumentCollection, CycloptsError, Token
 from cyclopts.argument import Argument
 from cyclopts.config import Dict, Env
 
-from hermes_run.config import SIMULATED, Settings
+from hermes_run.config import SECRET, SIMULATED, Settings
 from recorder.json_text import decode
 from recorder.messages import Json
 from recorder.shapes import object_of
@@ -38,17 +38,28 @@ _environment = Env("HERMES_RUN_", command=False, show=False)
 
 
 def variables(app: App, commands: Commands, arguments: ArgumentCollection) -> None:
-    """Take ``HERMES_RUN_...`` for every option, then what ``OPENAI_...`` says."""
-    if commands not in ((), RESUME):
+    """Take ``HERMES_RUN_...`` for every option, then what ``OPENAI_...`` says.
+
+    A run that goes on has its settings already: only its key is written nowhere.
+    """
+    if commands == RESUME:
+        for name in ("HERMES_RUN_API_KEY", OPENAI["--api-key"]):
+            _take(name, _find(arguments, "--api-key"))
+    if commands != ():
         return
     sampling = _find(arguments, "--sampling")
     typed, sampling.tokens = sampling.tokens, []  # a table is put together key by key
     _environment(app, (), arguments)
     sampling.tokens += typed
     for option, name in OPENAI.items():
-        argument, value = _find(arguments, option), os.environ.get(name)
-        if value and not argument.tokens:
-            argument.append(Token(keyword=name, value=value, source="env"))
+        _take(name, _find(arguments, option))
+
+
+def _take(name: str, argument: Argument) -> None:
+    """Take the variable *name* for an option that nobody gave."""
+    value = os.environ.get(name)
+    if value and not argument.tokens:
+        argument.append(Token(keyword=name, value=value, source="env"))
 
 
 def file(app: App, commands: Commands, arguments: ArgumentCollection) -> None:
@@ -57,20 +68,28 @@ def file(app: App, commands: Commands, arguments: ArgumentCollection) -> None:
     Raises:
         CycloptsError: it can't be read, or holds what is no setting.
     """
-    if commands not in ((), RESUME) or not (given := _find(arguments, "--config").tokens):
+    if commands == ():
+        _take_file(app, arguments)
+
+
+def _take_file(app: App, arguments: ArgumentCollection) -> None:
+    if not (given := _find(arguments, "--config").tokens):
         return
     path = given[-1].value
     _fill(_read(path), path, app, arguments)
 
 
 def recorded(app: App, commands: Commands, arguments: ArgumentCollection) -> None:
-    """Take what the run that is to be resumed was begun with, before any variable is asked.
+    """Take what the run that is to be resumed was asked, before any variable is.
+
+    A file that is named now was typed now, and wins over that.
 
     Raises:
-        CycloptsError: there is no such run.
+        CycloptsError: there is no such run, or the file can't be used.
     """
     if commands != RESUME or not (given := _find(arguments, "RUN").tokens):
         return
+    _take_file(app, arguments)
     path = Path(given[0].value, "run.json")
     try:
         document = object_of(decode(path.read_bytes()))
@@ -80,7 +99,7 @@ def recorded(app: App, commands: Commands, arguments: ArgumentCollection) -> Non
         ) from error
     except (OSError, ValueError) as error:
         raise CycloptsError(msg=f"the run can't be resumed: {path}: {error}") from error
-    known = {item.name for item in fields(Settings)}
+    known = {item.name for item in fields(Settings)} - set(SECRET)
     settings = object_of(document.get("settings"))
     said = {name: value for name, value in settings.items() if name in known and value is not None}
     _fill(said, str(path), app, arguments)
@@ -93,9 +112,9 @@ def _fill(document: dict[str, Json], source: str, app: App, arguments: ArgumentC
     if sampling is not given_sampling:
         raise CycloptsError(msg=f"{source}: sampling must be a table, as in [sampling]")
     Dict(data=document, source=source)(app, (), arguments)
-    _find(arguments, "--sampling").tokens.extend(
+    _find(arguments, "--sampling").tokens[:0] = [
         Token(keyword=name, source=source, implicit_value=value) for name, value in sampling.items()
-    )
+    ]
 
 
 def shape(_: App, commands: Commands, arguments: ArgumentCollection) -> None:

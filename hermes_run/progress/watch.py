@@ -87,7 +87,8 @@ class Watch:
     def _total(self, rejected: int) -> int:
         """Sessions there will be: rows that are no prompts turn out as they are read."""
         settings, counts = self._run.plan.settings, self._run.intake.counts
-        return max(counts.sessions, (self._rows - rejected) * settings.samples)
+        asked = max(counts.sessions, (self._rows - rejected) * settings.samples)
+        return asked + self._run.gone
 
     @contextmanager
     def _harmless(self) -> Generator[None]:
