@@ -44,6 +44,7 @@ class Chain:
         self._disk = disk
         self._writer = f"{os.getpid():x}{secrets.token_hex(3)}"
         self._segment: Segment | None = None
+        self._least = 0
 
     def begin(self) -> int:
         """Begin the first segment; gives the bytes written.
@@ -101,7 +102,8 @@ class Chain:
     def _next(self, declared: Sequence[bytes]) -> tuple[Segment, int]:
         self.close()
         self.fresh = True
-        self._segment = Segment.create(self.directory, self._writer, self._disk)
+        self._segment = Segment.create(self.directory, self._writer, self._disk, self._least)
+        self._least = self._segment.number + 1  # no name is used twice: somebody may follow along
         self._disk.sync_directory(self.directory)
         opened = SegmentOpened(
             session="",

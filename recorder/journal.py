@@ -282,17 +282,14 @@ class Journal:
 
     def _take_less(self, batch: Batch, error: Exception) -> None:
         """Halve the batch if even a file of its own could not grow to hold it."""
-        size = batch.size
-        if not self._chain.fresh:
-            return
-        if batch.count > 1:
-            self._batch_bytes = size // 2
-            return
-        self._fail(
-            f"the record can't be written: a fact of {size} bytes does not fit into a file of its "
-            f"own (does `ulimit -f` limit it?): {error}",
-            error,
-        )
+        if self._chain.fresh and batch.count > 1:
+            self._batch_bytes = batch.size // 2
+        elif self._chain.fresh:
+            self._fail(
+                f"the record can't be written: a fact of {batch.size} bytes does not fit into a "
+                f"file of its own (does `ulimit -f` limit it?): {error}",
+                error,
+            )
 
     def _fail(self, what: str, cause: Exception) -> None:
         self._failure = JournalError(what)

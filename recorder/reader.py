@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -57,14 +58,20 @@ class Folded(msgspec.Struct, frozen=True):
     events: int
 
 
-def lines(path: Path) -> Iterator[Line]:
+def lines(path: Path, offset: int = 0, before: int = 0) -> Iterator[Line]:
     """Split a file at 0x0A only, holding one line at a time.
+
+    Args:
+        path: the file.
+        offset: where to begin, in bytes.
+        before: how many lines there are before that.
 
     Raises:
         OSError: it can't be read.
     """
     with path.open("rb", buffering=_BUFFER) as file:
-        for number, content in enumerate(file, start=1):
+        file.seek(offset)
+        for number, content in enumerate(file, start=before + 1):
             complete = content.endswith(b"\n")
             yield Line(number, content[:-1] if complete else content, complete)
 
@@ -76,22 +83,32 @@ def read_segment(path: Path) -> Iterator[Entry | Torn]:
         CorruptJournalError: a line that can't be a torn tail does not check.
         OSError: the file can't be read.
     """
-    for line in lines(path):
-        try:
-            event = unframe(line.content)
-        except CorruptJournalError as error:
-            if line.complete or _checks(line.content):
-                raise CorruptJournalError(f"{path.name}, line {line.number}: {error}") from error
-            yield Torn(path.name, line.number, len(line.content))
-        else:
-            entry = Entry(event, path.name, line.number, checksum(line.content))
-            if line.number == 1 and not isinstance(event, SegmentOpened):
-                raise contradiction(entry, "a segment does not begin like this")
-            yield entry
+    return (read_line(path.name, line) for line in lines(path))
+
+
+def read_line(segment: str, line: Line) -> Entry | Torn:
+    """Read one line of the segment called *segment*.
+
+    Raises:
+        CorruptJournalError: it does not check, and is no torn tail.
+    """
+    try:
+        event = unframe(line.content)
+    except CorruptJournalError as error:
+        if line.complete or _checks(line.content):
+            raise CorruptJournalError(f"{segment}, line {line.number}: {error}") from error
+        return Torn(segment, line.number, len(line.content))
+    entry = Entry(event, segment, line.number, checksum(line.content))
+    if line.number == 1 and not isinstance(event, SegmentOpened):
+        raise contradiction(entry, "a segment does not begin like this")
+    return entry
 
 
 def read(directory: Path) -> Iterator[Entry | Torn]:
     """Give everything in a journal folder, segment by segment.
+
+    Of a journal that is being written, a segment may be gone again before it is read: where there
+    was no room for its first facts, they are written to another.
 
     Raises:
         CorruptJournalError: see :func:`read_segment`.
@@ -99,7 +116,8 @@ def read(directory: Path) -> Iterator[Entry | Torn]:
     """
     try:
         for path in segments(directory):
-            yield from read_segment(path)
+            with suppress(FileNotFoundError):
+                yield from read_segment(path)
     except OSError as error:
         raise RunDirectoryError(f"the journal can't be read: {error}") from error
 

@@ -37,13 +37,13 @@ class Segment:
         self._counted = disk.links(descriptor) > 0
 
     @classmethod
-    def create(cls, directory: Path, writer: str, disk: Disk) -> Segment:
-        """Begin the next segment in *directory*.
+    def create(cls, directory: Path, writer: str, disk: Disk, least: int = 0) -> Segment:
+        """Begin the next segment in *directory*, with a number that is not below *least*.
 
         Raises:
             OSError: it can't be made.
         """
-        number = _next_number(directory)
+        number = max(_next_number(directory), least)
         while True:
             path = directory / f"{number:05d}-{writer}.jsonl"
             try:
@@ -52,6 +52,11 @@ class Segment:
                 number += 1
             else:
                 return cls(path, descriptor, disk)
+
+    @property
+    def number(self) -> int:
+        """Its place among the segments."""
+        return _number(self.path)
 
     def append(self, content: bytes) -> None:
         """Write all of *content*.
@@ -90,4 +95,8 @@ class Segment:
 
 def _next_number(directory: Path) -> int:
     existing = segments(directory)
-    return int(existing[-1].name.split("-")[0]) + 1 if existing else 0
+    return _number(existing[-1]) + 1 if existing else 0
+
+
+def _number(path: Path) -> int:
+    return int(path.name.split("-")[0])

@@ -105,6 +105,15 @@ def test_a_journal_that_is_not_there_is_the_directorys_fault(tmp_path):
         fold_journal(tmp_path)
 
 
+def test_a_segment_that_is_gone_again_is_passed_over(tmp_path):
+    """Nothing in it was acknowledged: where a disk is full, a segment may come and go."""
+    write(tmp_path, EVENTS, EVENTS[:1])
+    found = read(tmp_path)
+    assert isinstance(next(found), Entry)
+    (tmp_path / "00001-me.jsonl").unlink()
+    assert len(list(found)) == len(EVENTS)
+
+
 def test_an_empty_segment_is_fine(tmp_path):
     """A process may die just after it made the file; an empty folder is fine, too."""
     assert fold_journal(tmp_path).sessions == {}

@@ -1,0 +1,62 @@
+"""Follow a journal that is being written, without disturbing who writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from recorder.errors import RunDirectoryError
+from recorder.reader import Entry, Torn, lines, read_line
+from recorder.segment import segments
+
+
+class _Place(msgspec.Struct):
+    """How far a segment was read: its bytes and its lines."""
+
+    offset: int = 0
+    number: int = 0
+
+
+class Follower:
+    """Reads a journal piece by piece; ``torn`` is what processes that died left half written.
+
+    What is read is on its way to the disk, but need not have arrived there. Where the disk was
+    full some events come a second time, equal: :class:`~recorder.reader.Order` tells.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.torn: list[Torn] = []
+        self._directory = directory
+        self._places: dict[str, _Place] = {}
+
+    def news(self) -> Iterator[Entry]:
+        """Give what was written since it was last asked for; blocks while it reads.
+
+        Raises:
+            CorruptJournalError: a line does not check.
+            RunDirectoryError: there is no such folder, or it can't be read.
+        """
+        try:
+            paths = segments(self._directory)
+            for path in paths:
+                with suppress(FileNotFoundError):
+                    yield from self._read(path, is_last=path is paths[-1])
+        except OSError as error:
+            raise RunDirectoryError(f"the journal can't be read: {error}") from error
+
+    def _read(self, path: Path, *, is_last: bool) -> Iterator[Entry]:
+        """Read on in one segment; a line without its end is waited for in the last one only."""
+        place = self._places.setdefault(path.name, _Place())
+        for line in lines(path, place.offset, place.number):
+            if is_last and not line.complete:
+                return
+            place.offset += len(line.content) + line.complete
+            place.number = line.number
+            found = read_line(path.name, line)
+            if isinstance(found, Torn):
+                self.torn.append(found)
+            else:
+                yield found
