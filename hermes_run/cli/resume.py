@@ -78,14 +78,18 @@ async def _listening(again: Again) -> int:
     """Go on; a signal that comes before anything goes on ends it at once."""
     async with listen() as signals:
         with signals.everything:
-            async with own_existing(again.directory):
-                with _draft_of(again.directory / REJECTS) as rejects:
-                    past = await _look_back(again, rejects)
-                    report = await _go_on(again, past, signals)
+            report = await _resume(again, signals)
             code = exit_code(report, signals.first)
             conclude(report, code, again.settings)
             return code
     return 128 + (signals.first or 0)
+
+
+async def _resume(again: Again, signals: Signals) -> Report:
+    async with own_existing(again.directory):
+        with _draft_of(again.directory / REJECTS) as rejects:
+            past = await _look_back(again, rejects)
+            return await _go_on(again, past, signals)
 
 
 @contextmanager
