@@ -31,6 +31,7 @@ from recorder.recording import Recording
 from recorder.session import Session
 from recorder.steps import Step
 
+_LASTING = ("workspace", "external")
 _SCORED = ("completed", "limit", "refused")
 
 
@@ -120,28 +121,20 @@ async def _note(failure: Failure, recording: Recording, agent: Agent) -> None:
 
 
 async def _call(calls: tuple[ToolCall, ...], recording: Recording, agent: Agent) -> None:
-    """Run *calls* side by side, but those that may change the workspace one after the other.
-
-    So there is a moment before each when the workspace holds still and can be copied.
-    """
+    """Run *calls* at once; that they started is on disk before an effect that lasts begins."""
     step = _step(recording)
-    changing = [call for call in calls if agent.toolbox.effect_of(call.name) == "workspace"]
-    others = [call for call in calls if call not in changing]
-    for call in others:
+    effects = [agent.toolbox.effect_of(call.name) for call in calls]
+    if agent.mirror and "workspace" in effects:
+        # The mirror it replaces may be needed until what came after that one is on disk.
+        await recording.durable()
+        await update_mirror(agent.mirror, changed_last(step))
+    for call in calls:
         await _start(call, step, recording, agent)
-    if any(agent.toolbox.effect_of(call.name) == "external" for call in others):
+    if any(effect in _LASTING for effect in effects):
         await recording.durable()
     async with anyio.create_task_group() as tasks:
-        for call in others:
+        for call in calls:
             tasks.start_soon(_run, call, recording, agent)
-        for call in changing:
-            if agent.mirror:
-                # The mirror it replaces may be needed until what came after that one is on disk.
-                await recording.durable()
-                await update_mirror(agent.mirror, changed_last(_step(recording)))
-            await _start(call, step, recording, agent)
-            await recording.durable()
-            await _run(call, recording, agent)
 
 
 def _step(recording: Recording) -> Step:

@@ -19,7 +19,7 @@ from hermes_run.run import Report, Run, name_run, read_prefill
 from hermes_run.tools.schema import tool
 from recorder.events import ToolStarted
 from recorder.formats import row
-from recorder.messages import Usage
+from recorder.messages import Effect, Usage
 from recorder.reader import Entry, fold_journal, read
 from recorder.steps import Step, pair
 
@@ -73,11 +73,12 @@ async def test_results_come_back_under_the_ids_of_their_calls(
     assert [result["content"] for result in results] == ["1", "2"]
 
 
-async def test_calls_of_one_turn_run_at_once(start_run: OpenRun, asks_for: AsksFor):
+@pytest.mark.parametrize("effect", ["pure", "read", "workspace", "external"])
+async def test_calls_of_one_turn_run_at_once(start_run: OpenRun, asks_for: AsksFor, effect: Effect):
     """Each of two calls waits for the other."""
     here = {"a": anyio.Event(), "b": anyio.Event()}
 
-    @tool(effect="pure")
+    @tool(effect=effect)
     async def meet(me: str, other: str) -> str:
         """Wait for the other."""
         here[me].set()
@@ -86,7 +87,8 @@ async def test_calls_of_one_turn_run_at_once(start_run: OpenRun, asks_for: AsksF
 
     both = asks_for(("meet", '{"me": "a", "other": "b"}'), ("meet", '{"me": "b", "other": "a"}'))
     with anyio.fail_after(10):
-        report, _ = await finished(start_run([{"prompt": "x"}], [both, "done"], [meet]))
+        opening = start_run([{"prompt": "x"}], [both, "done"], [meet])
+        report, _ = await finished(opening)
     assert report.statistics.tools["meet"].success == 2
 
 

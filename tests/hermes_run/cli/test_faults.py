@@ -155,7 +155,7 @@ def test_a_key_that_is_refused_while_running_stops_the_run(command, prompts, ser
     typed = ["--model", "m", "--base-url", url, "--concurrency", 2, "--name", "mine"]
     done = command(*typed, prompts(*rows))
     assert done.code == 4
-    assert re.search(r"20 sessions: \d model_error \+ 1\d not started", done.err)
+    assert re.search(r"20 sessions: .*\d model_error.* \+ 1\d not started", done.err)
     assert "stopped early: HTTP 401: no such key" in done.err
     assert done.err.endswith("hermes-run resume runs/mine\n")
 
