@@ -25,6 +25,7 @@ LONGEST_S = 0.05
 """How long after a reply the process is killed, at most; a turn takes about as long."""
 
 RUN = Path("runs/mine")
+UNKNOWN = "It is not known whether it took effect"
 
 
 class Whole(NamedTuple):
@@ -109,8 +110,19 @@ class Killed:
             again = {mark for mark, count in asked.items() if self.endpoint.asked[mark] != count}
             assert again == set(), "recorded replies were asked for again"
         assert max(self.endpoint.asked.values()) <= 1 + self.kills
-        assert differences(self._rows_of(RUN), whole.rows) == []
-        assert self.endpoint.asked.keys() == whole.marks
+        rows = self._rows_of(RUN)
+        told = {name for name, row in rows.items() if UNKNOWN in str(row["conversations"])}
+        assert rows.keys() == whole.rows.keys()
+        assert differences(without(rows, told), without(whole.rows, told)) == []
+        assert told or self.endpoint.asked.keys() == whole.marks
+
+
+def without(rows: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    """Leave out sessions: a turn that was cut after one of its calls had changed the workspace.
+
+    The model is told that nobody knows what the others did, and goes its own way from there.
+    """
+    return {name: row for name, row in rows.items() if name not in names}
 
 
 def differences(rows: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
