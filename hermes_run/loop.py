@@ -26,12 +26,11 @@ from hermes_run.tools.call import execute
 from hermes_run.tools.tool import Context
 from hermes_run.tools.toolbox import Toolbox
 from recorder.events import ModelFailed, ModelReplied, ToolReturned, ToolStarted, timestamp
-from recorder.messages import Json, Times, ToolCall
+from recorder.messages import LASTING, Json, Times, ToolCall
 from recorder.recording import Recording
 from recorder.session import Session
 from recorder.steps import Step
 
-_LASTING = ("workspace", "external")
 _SCORED = ("completed", "limit", "refused")
 
 
@@ -130,7 +129,7 @@ async def _call(calls: tuple[ToolCall, ...], recording: Recording, agent: Agent)
         await update_mirror(agent.mirror, changed_last(step))
     for call in calls:
         await _start(call, step, recording, agent)
-    if any(effect in _LASTING for effect in effects):
+    if any(effect in LASTING for effect in effects):
         await recording.durable()
     async with anyio.create_task_group() as tasks:
         for call in calls:

@@ -19,7 +19,7 @@ import msgspec
 
 from hermes_run.decide import Stop, decide
 from hermes_run.limits import Limits
-from recorder.messages import Effect, ToolCall
+from recorder.messages import LASTING, Effect, ToolCall
 from recorder.session import Session
 from recorder.steps import Step, unanswered
 
@@ -68,14 +68,11 @@ def recover(session: Session, *, has_mirror: bool, settle: bool = False) -> Reco
     outside = [call.name for call, effect in cut if effect == "external"]
     if outside and not settle:
         return Stop("uncertain", "external_call", f"{outside[0]} may have taken effect")
-    if not any(effect in _LASTING for _, effect in cut):
+    if not any(effect in LASTING for _, effect in cut):
         return None
     if has_mirror and not outside:
         return Restore(changed_last(step))
-    return Unknown(tuple(call for call, effect in cut if effect in _LASTING))
-
-
-_LASTING: tuple[Effect, ...] = ("workspace", "external")
+    return Unknown(tuple(call for call, effect in cut if effect in LASTING))
 
 
 def _effect(step: Step, call: ToolCall) -> Effect | None:
@@ -96,7 +93,7 @@ def changed_last(step: Step) -> int:
 
     It is the last result of a call with a lasting effect, or the reply if none has returned.
     """
-    lasting = {started.call_id for started in step.started if started.effect in _LASTING}
+    lasting = {started.call_id for started in step.started if started.effect in LASTING}
     returned = [result.seq for result in step.results if result.call_id in lasting]
     return max(returned, default=step.reply.seq)
 
@@ -104,7 +101,7 @@ def changed_last(step: Step) -> int:
 def touched_workspace(session: Session) -> bool:
     """Whether a call was started that may have changed the workspace."""
     steps = [turn for turn in session.turns if isinstance(turn, Step)]
-    return any(started.effect in _LASTING for step in steps for started in step.started)
+    return any(started.effect in LASTING for step in steps for started in step.started)
 
 
 def is_spent(session: Session) -> bool:

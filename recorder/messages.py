@@ -23,6 +23,9 @@ Status: TypeAlias = Literal["ok", "error", "timeout", "invalid", "skipped", "can
 Effect: TypeAlias = Literal["pure", "read", "workspace", "external"]
 """What running a tool may change: nothing, nothing, its own workspace, the world."""
 
+LASTING: tuple[Effect, ...] = ("workspace", "external")
+"""Effects that are there after a crash: a call that has one is on disk before it runs."""
+
 Outcome: TypeAlias = Literal[
     "completed", "limit", "refused", "model_error", "tool_error", "interrupted", "uncertain"
 ]

@@ -23,7 +23,18 @@ from recorder.events import (
     timestamp,
 )
 from recorder.json_text import decode, encode
-from recorder.messages import Effect, Json, Message, Origin, Outcome, Status, Times, ToolCall, Usage
+from recorder.messages import (
+    LASTING,
+    Effect,
+    Json,
+    Message,
+    Origin,
+    Outcome,
+    Status,
+    Times,
+    ToolCall,
+    Usage,
+)
 from recorder.session import Session, apply
 from recorder.shapes import array_of, object_of
 
@@ -33,7 +44,6 @@ DEEPEST = 128
 """How deeply a value may be nested: a reader with less stack left than the writer must cope."""
 
 _ATOMS = (str, int, bool)
-_LASTING: tuple[Effect, ...] = ("workspace", "external")
 
 
 class Ledger(Protocol):
@@ -151,7 +161,7 @@ class Recording:
     async def tool_started(self, call_id: str, *, effect: Effect = "external") -> None:
         """Record that a call is about to run; returns when its effect may begin."""
         await self.record(ToolStarted, call_id=call_id, effect=effect)
-        if effect in _LASTING:
+        if effect in LASTING:
             await self.durable()
 
     async def tool_returned(
