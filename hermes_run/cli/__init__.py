@@ -47,7 +47,16 @@ def _sentence(error: CycloptsError, typed: list[str]) -> str:
 
     if not isinstance(error, UnusedCliTokensError):
         return str(error)
-    if typed[0] in PLANNED:
-        return f"this version has no command `{typed[0]}` yet"
-    surplus = " ".join(error.unused_tokens or ())
+    from difflib import get_close_matches
+
+    from hermes_run.cli.app import app
+
+    first, surplus = typed[0], " ".join(error.unused_tokens or ())
+    commands = [name for name in app if name.isalpha()]
+    if first in PLANNED:
+        return f"this version has no command `{first}` yet"
+    if first in commands:
+        return f"this is too much for `hermes-run {first}`: {surplus}"
+    if close := get_close_matches(first, commands, n=1):
+        return f"there is no command `{first}`. Did you mean `{close[0]}`?"
     return f"one prompts file is enough, and this is too much: {surplus}"

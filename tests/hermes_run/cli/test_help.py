@@ -68,6 +68,8 @@ def test_the_version_is_printed(command):
         (["p", "--progress", "loud"], 'Choose from: "auto", "rich", "plain", "json", "none"'),
         ([], "PROMPTS requires an argument"),
         (["p", "q", "r"], "this is too much: q r"),
+        (["resme", "runs/x"], "there is no command `resme`. Did you mean `resume`?"),
+        (["status", "runs/x", "y"], "this is too much for `hermes-run status`: y"),
         (["export", "runs/x"], "this version has no command `export` yet"),
         (["status"], "RUN requires an argument"),
         (["p", "--out"], "--out requires an argument"),
