@@ -1,0 +1,148 @@
+"""run.json says what was asked, last and before, and holds no secret."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from hermes_run.config import Settings
+from hermes_run.drift import Change, Meant, drift, prefill_hash
+from hermes_run.models.scripted import Scripted
+from hermes_run.models.source import Source
+from hermes_run.plan import Plan
+from hermes_run.prompts import read_prompts
+from hermes_run.resume import Past, Rows
+from hermes_run.run import open_run
+from hermes_run.run_json import (
+    asked,
+    asked_again,
+    folder_of,
+    read_run_json,
+    settings_of,
+    write_run_json,
+)
+from hermes_run.tools.toolbox import Toolbox
+from hermes_run.tools.toolsets import load_toolbox
+from recorder.errors import RunDirectoryError
+from recorder.json_text import decode, encode
+from recorder.messages import Message
+from recorder.standing import Standings
+from recorder.statistics import StatisticsFold
+
+PREFILL = (Message("user", "PREFILLED"),)
+SETTINGS = Settings(
+    model="m",
+    api_key="SECRETKEY",
+    prefill=Path("prefill.json"),
+    sampling={"temperature": 0.5},
+    toolsets=("file",),
+)
+
+
+@pytest.fixture
+async def plan(tmp_path: Path) -> Plan:
+    """Give what the sessions of a run shared."""
+    prompts = tmp_path / "prompts.jsonl"
+    prompts.write_text("{}\n")
+    source = Source(Scripted([]), "m", "test")
+    opening = open_run(
+        tmp_path / "run", read_prompts(prompts), Settings(model="m"), source, Toolbox()
+    )
+    async with opening as run:
+        return Plan(
+            settings=SETTINGS,
+            model=source.model,
+            model_name="m",
+            provider="test",
+            record=run.record,
+            brake=run.brake,
+            log=run.plan.log,
+            prefill=PREFILL,
+            folder=tmp_path,
+        )
+
+
+def written(document: Any) -> Any:
+    """Give a document as it is read back."""
+    return decode(encode(document))
+
+
+def past(document: Any, rows: Rows, changed: dict[str, Change]) -> Past:
+    """Make what a run was."""
+    standings = Standings("r", {}, StatisticsFold())
+    return Past(document, standings, rows, changed, {"path": "/p", "rows": rows.rows}, Path("x"))
+
+
+async def test_a_run_can_be_resumed_from_what_it_says(plan: Plan):
+    """Read back, it has drifted in nothing; no key and no prefilled text is in it."""
+    box = load_toolbox(("file",))
+    document = written(asked(plan, box, {"path": "/p", "rows": 3}))
+    assert drift(document, Meant(plan.settings, box.schemas, PREFILL)) == {}
+    assert document["prompts"] == {"path": "/p", "rows": 3}
+    assert document["prefill"] == prefill_hash(PREFILL)
+    for secret in ("SECRETKEY", "PREFILLED"):
+        assert secret not in str(document)
+
+
+async def test_paths_mean_the_same_in_every_folder(plan: Plan, tmp_path: Path):
+    """The run may go on from elsewhere."""
+    document = written(asked(plan, Toolbox(), {}))
+    settings = settings_of(document)
+    assert settings["prefill"] == str(Path.cwd() / "prefill.json")
+    assert settings["out"] == str(Path.cwd() / "runs")
+    assert folder_of(document) == tmp_path
+    assert folder_of({}) == Path.cwd()
+    without = msgspec.structs.replace(plan, settings=replace(SETTINGS, prefill=None))
+    assert settings_of(asked(without, Toolbox(), {}))["prefill"] is None
+
+
+async def test_going_on_adds_what_is_different_to_what_was_asked(plan: Plan):
+    """The settings are those of now; what they were, and whatever else stood there, is kept."""
+    before = written(asked(plan, Toolbox(), {"path": "/old", "rows": 3}))
+    before |= {"note": "mine", "settings": before["settings"] | {"concurrency": 3, "model": "k"}}
+    rows = Rows(rows=5, gone=("a-0",), changed=("b", "c"))
+    first = written(asked_again(plan, Toolbox(), past(before, rows, {"model": Change("k", "m")})))
+    assert (first["run"], first["created"], first["note"]) == (
+        before["run"],
+        before["created"],
+        "mine",
+    )
+    assert first["prompts"] == {"path": "/p", "rows": 5}
+    assert settings_of(first)["model"] == "m"
+    (fact,) = first["resumed"]
+    assert fact["drift"] == {"model": {"was": "k", "is": "m"}}
+    assert fact["settings"] == {"concurrency": {"was": 3, "is": 16}}
+    assert (fact["rows"], fact["samples"]) == (5, 1)
+    assert (fact["sessions_of_rows_gone"], fact["rows_changed"]) == (1, 2)
+    second = written(asked_again(plan, Toolbox(), past(first, rows, {})))
+    assert second["resumed"][0] == fact
+    assert second["resumed"][1]["settings"] == {}
+    assert "SECRETKEY" not in str(second)
+
+
+async def test_it_is_replaced_in_one_piece(tmp_path: Path):
+    """What is read is what was written."""
+    await write_run_json(tmp_path, {"settings": {"a": 1}})
+    await write_run_json(tmp_path, {"settings": {"a": 2}})
+    assert settings_of(read_run_json(tmp_path)) == {"a": 2}
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+@pytest.mark.parametrize("content", [None, b"{half", b"\xff"])
+def test_a_folder_without_one_is_no_run(tmp_path: Path, content: bytes | None):
+    """The text names the folder and the file."""
+    if content is not None:
+        (tmp_path / "run.json").write_bytes(content)
+    with pytest.raises(RunDirectoryError, match=r"holds no run of hermes-run: its run\.json"):
+        read_run_json(tmp_path)
+
+
+def test_one_that_is_no_object_says_nothing(tmp_path: Path):
+    """Nor do settings that are none."""
+    (tmp_path / "run.json").write_text("[1]")
+    assert read_run_json(tmp_path) == {}
+    assert settings_of({"settings": 5}) == {}
