@@ -32,8 +32,12 @@ async def attempt(job: Job, plan: Plan) -> Session:
     recording = await (_go_on(job.going, plan) if job.going else _start(job, plan))
     try:
         await _run(recording, job, plan)
-    finally:
-        await _finish(recording, plan)
+        await _write_row(recording, plan)  # waits while the disk is full, however long that is
+    except JournalError:
+        raise
+    except BaseException:
+        await _give_up(recording, plan)
+        raise
     return recording.session
 
 
@@ -96,15 +100,20 @@ async def _end_broken(recording: Recording, plan: Plan, error: Exception) -> Non
         await recording.end("tool_error", reason="sandbox" if expected else "internal", error=text)
 
 
-async def _finish(recording: Recording, plan: Plan) -> None:
-    """Write the row; a session that has no end by now was cancelled.
+async def _write_row(recording: Recording, plan: Plan) -> None:
+    await recording.durable()  # a session whose time was over did not wait for its own end
+    await plan.record.finish(recording.session)
 
-    Short, because whoever cancelled waits for it.
-    """
+
+async def _give_up(recording: Recording, plan: Plan) -> None:
+    """End a session that was cancelled; short, because whoever cancelled waits for it."""
     with anyio.move_on_after(_END_S, shield=True):
-        if recording.session.ended is None:
-            await recording.end("interrupted", reason=plan.brake.reason or "cancelled")
-        await plan.record.finish(recording.session)
+        try:
+            if recording.session.ended is None:
+                await recording.end("interrupted", reason=plan.brake.reason or "cancelled")
+        finally:
+            if recording.session.ended:  # also where a sink has raised
+                await _write_row(recording, plan)
 
 
 def _agent(job: Job, plan: Plan, place: Place) -> Agent:

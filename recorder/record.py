@@ -12,6 +12,7 @@ import msgspec
 
 from recorder import files
 from recorder.disk import FULL
+from recorder.ending import ending_what_fails
 from recorder.errors import JournalError, MisuseError
 from recorder.events import (
     CRASHED,
@@ -21,10 +22,11 @@ from recorder.events import (
     tools_hash,
 )
 from recorder.formats import row
+from recorder.given import plain, whole
 from recorder.journal import Journal
 from recorder.json_text import encode
-from recorder.messages import Json, Message, Outcome
-from recorder.recording import Opening, Recording, plain, whole
+from recorder.messages import Json, Message
+from recorder.recording import Opening, Recording
 from recorder.run_directory import RunDirectory
 from recorder.session import Session
 from recorder.sinks import Sink, Tee
@@ -32,7 +34,6 @@ from recorder.standing import Standings
 from recorder.statistics import StatisticsFold
 
 _Declared: TypeAlias = tuple[str, tuple[dict[str, Json], ...]]
-_END_S = 30.0
 
 
 class Record:
@@ -123,18 +124,23 @@ class Record:
     ) -> Recording:
         """Begin a session with *messages*; whoever calls this ends it and calls :meth:`finish`.
 
+        Where this raises, also because it was cancelled, a session that was recorded has its end.
+
         Raises:
             MisuseError: a field has the wrong shape, or a session with this id may still go on.
             JournalError: it can't be recorded.
         """
         recording = Recording(_new(opening.get("id", "")), self)
-        await self._begin(recording, messages, tools, opening)
+        async with ending_what_fails(recording, self):
+            await self._begin(recording, messages, tools, opening)
         return recording
 
     async def resume(
         self, session: Session, *, anew: bool = False, drift: Sequence[str] = ()
     ) -> Recording:
         """Go on with *session* as it was recorded; whoever calls this ends it and its row.
+
+        Where this raises, also because it was cancelled, a session that went on has its end.
 
         Args:
             session: the session, folded whole.
@@ -149,13 +155,14 @@ class Record:
         recording = Recording(session, self)
         self._starting.add(session.id)
         try:
-            await recording.record(
-                SessionResumed,
-                attempt=session.attempt + 1,
-                previous=session.ended.outcome if session.ended else CRASHED,
-                anew=anew,
-                drift=tuple(drift),
-            )
+            async with ending_what_fails(recording, self):
+                await recording.record(
+                    SessionResumed,
+                    attempt=session.attempt + 1,
+                    previous=session.ended.outcome if session.ended else CRASHED,
+                    anew=anew,
+                    drift=tuple(drift),
+                )
         finally:
             self._starting.discard(session.id)
         return recording
@@ -191,17 +198,11 @@ class Record:
         """
         messages = [Message("user", prompt)] if isinstance(prompt, str) else prompt
         recording = Recording(_new(self._choose_id(opening)), self)
-        try:
+        async with ending_what_fails(recording, self):
             await self._begin(recording, messages, tools, opening)
             yield recording
-        except Exception as error:
-            await self._close(recording, "tool_error", f"{type(error).__name__}: {error}")
-            raise
-        except BaseException as error:
-            await self._close(recording, "interrupted", type(error).__name__)
-            raise
-        if recording.session.ended is None:
-            await recording.end()
+            if recording.session.ended is None:
+                await recording.end()
         await self.finish(recording.session)
 
     async def write_statistics(self) -> None:
@@ -280,15 +281,6 @@ class Record:
                 raise MisuseError(f"tools must be a list of JSON schemas: {error}") from error
             self._declared[given] = (await self.journal.declare(schemas), schemas)
         return self._declared[given]
-
-    async def _close(self, recording: Recording, outcome: Outcome, error: str) -> None:
-        """End a session whose block failed; short, because somebody waits for that failure."""
-        with anyio.move_on_after(_END_S, shield=True):
-            session = recording.session
-            if session.started and session.ended is None:
-                await recording.end(outcome, error=error)
-            if recording.session.ended:
-                await self.finish(recording.session)
 
 
 def _new(name: str) -> Session:
