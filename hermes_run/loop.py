@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import time
+from typing import Any
 
 import anyio
 import msgspec
@@ -123,7 +124,8 @@ async def _call(calls: tuple[ToolCall, ...], recording: Recording, agent: Agent)
     """Run *calls* at once; that they started is on disk before an effect that lasts begins."""
     step = _step(recording)
     effects = [agent.toolbox.effect_of(call.name) for call in calls]
-    if agent.mirror and "workspace" in effects:
+    changing = [call for call, effect in zip(calls, effects, strict=True) if effect == "workspace"]
+    if agent.mirror and changing:
         # The mirror it replaces may be needed until what came after that one is on disk.
         await recording.durable()
         await update_mirror(agent.mirror, changed_last(step))
@@ -132,8 +134,10 @@ async def _call(calls: tuple[ToolCall, ...], recording: Recording, agent: Agent)
     if any(effect in LASTING for effect in effects):
         await recording.durable()
     async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_run_together, changing, recording, agent)
         for call in calls:
-            tasks.start_soon(_run, call, recording, agent)
+            if call not in changing:
+                tasks.start_soon(_run, call, recording, agent)
 
 
 def _step(recording: Recording) -> Step:
@@ -149,19 +153,40 @@ async def _start(call: ToolCall, step: Step, recording: Recording, agent: Agent)
     await recording.record(ToolStarted, call_id=call.id, effect=effect, attempt=number)
 
 
+async def _run_together(calls: list[ToolCall], recording: Recording, agent: Agent) -> None:
+    """Run *calls*, which share a workspace, at once, and record all their results or none.
+
+    The mirror holds the workspace as it was before all of them. Were one result recorded when the
+    run is cut, the others could not be run again in the workspace as that one left it.
+    """
+    returned: list[dict[str, Any]] = []
+
+    async def run(call: ToolCall) -> None:
+        returned.append(await _result(call, agent))
+
+    async with anyio.create_task_group() as tasks:
+        for call in calls:
+            tasks.start_soon(run, call)
+    await recording.record_all(ToolReturned, returned)
+
+
 async def _run(call: ToolCall, recording: Recording, agent: Agent) -> None:
+    await recording.record(ToolReturned, **await _result(call, agent))
+
+
+async def _result(call: ToolCall, agent: Agent) -> dict[str, Any]:
+    """Run *call*; gives the fields of its result."""
     started = timestamp(time.time())
     output = await execute(call, agent.toolbox, agent.context)
-    await recording.record(
-        ToolReturned,
-        call_id=call.id,
-        status=output.status,
-        output=output.content,
-        bytes=output.bytes,
-        exit_code=output.exit_code,
-        times=Times(started=started, finished=timestamp(time.time())),
-        flags=output.flags,
-    )
+    return {
+        "call_id": call.id,
+        "status": output.status,
+        "output": output.content,
+        "bytes": output.bytes,
+        "exit_code": output.exit_code,
+        "times": Times(started=started, finished=timestamp(time.time())),
+        "flags": output.flags,
+    }
 
 
 async def _stop(stop: Stop, recording: Recording, agent: Agent) -> None:

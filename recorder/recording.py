@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol, TypedDict, TypeVar, Unpack, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypedDict, TypeVar, Unpack
 
 import anyio
-import msgspec
 
-from recorder.errors import MisuseError
 from recorder.events import (
     Event,
     Known,
@@ -22,12 +20,11 @@ from recorder.events import (
     birth,
     timestamp,
 )
-from recorder.json_text import decode, encode
+from recorder.given import fields_of, plain, read_calls
 from recorder.messages import (
     LASTING,
     Effect,
     Json,
-    Message,
     Origin,
     Outcome,
     Status,
@@ -36,14 +33,8 @@ from recorder.messages import (
     Usage,
 )
 from recorder.session import Session, apply
-from recorder.shapes import array_of, object_of
 
 Kind = TypeVar("Kind", bound=Known)
-
-DEEPEST = 128
-"""How deeply a value may be nested: a reader with less stack left than the writer must cope."""
-
-_ATOMS = (str, int, bool)
 
 
 class Ledger(Protocol):
@@ -128,15 +119,30 @@ class Recording:
             JournalError: the record can't be written any more.
         """
         async with self._turn:
-            session = self.session
-            stamp = {"session": session.id, "seq": session.seq, "ts": timestamp(time.time())}
-            event = birth(kind, {name: plain(value) for name, value in fields.items()} | stamp)
-            changed = apply(session, event)
+            event, changed = _next(self.session, kind, fields)
             await self._ledger.accept(event)
             # From here on it is a fact, whoever raises: a second one with its number would be none.
             self.session = changed
             await self._ledger.settle(event)
             return event
+
+    async def record_all(self, kind: type[Kind], facts: Sequence[Mapping[str, Any]]) -> None:
+        """Record *facts* of *kind* without a pause between them, so that they are written as one.
+
+        Raises:
+            MisuseError: one has the wrong shape, or can't come now. Nothing is kept.
+            JournalError: the record can't be written any more.
+        """
+        async with self._turn:
+            changed, following = self.session, list[tuple[Kind, Session]]()
+            for fields in facts:
+                event, changed = _next(changed, kind, fields)
+                following.append((event, changed))
+            for event, changed in following:
+                await self._ledger.accept(event)
+                self.session = changed
+            for event, _ in following:
+                await self._ledger.settle(event)
 
     async def durable(self) -> None:
         """Return when everything recorded so far is on disk."""
@@ -155,7 +161,7 @@ class Recording:
         others: dict[str, Any] = {**fields}
         others["calls"] = read_calls(others.get("calls") or ())
         for name, kind in (("usage", Usage), ("times", Times)):
-            _fields(kind, others.get(name))
+            fields_of(kind, others.get(name))
         await self.record(ModelReplied, **others)
 
     async def tool_started(self, call_id: str, *, effect: Effect = "external") -> None:
@@ -189,97 +195,8 @@ class Recording:
         await self.durable()
 
 
-def read_calls(calls: Iterable[Json]) -> tuple[ToolCall, ...]:
-    """Read calls in our own form or in that of OpenAI chat.
-
-    Raises:
-        MisuseError: one is neither.
-    """
-    try:
-        return tuple(call if isinstance(call, ToolCall) else _read_call(call) for call in calls)
-    except TypeError as error:
-        raise MisuseError(f"these are no tool calls: {calls!r:.200}: {error}") from error
-
-
-def _read_call(call: Json) -> ToolCall:
-    fields = object_of(plain(call))
-    function = object_of(fields.get("function")) or fields
-    arguments = function.get("arguments", "")
-    try:
-        return msgspec.convert(
-            {
-                "id": fields.get("id") or "",
-                "name": function.get("name"),
-                "arguments": arguments
-                if isinstance(arguments, str)
-                else encode(arguments).decode(),
-            },
-            ToolCall,
-        )
-    except msgspec.ValidationError as error:
-        raise MisuseError(f"this is no tool call: {call!r:.200}: {error}") from error
-
-
-def whole(messages: Iterable[Json]) -> list[Json]:
-    """Give *messages*, which are messages or mappings with the same fields and nothing more.
-
-    Raises:
-        MisuseError: they are no messages, or one has a key that would not be recorded.
-    """
-    try:
-        given = list(messages)
-    except TypeError as error:
-        raise MisuseError(f"these are no messages: {messages!r:.200}: {error}") from error
-    return [_whole_message(message) for message in given]
-
-
-def _whole_message(message: Json) -> Json:
-    calls = _fields(Message, message).get("calls")
-    return {**message, "calls": read_calls(calls)} if calls else message
-
-
-def _fields(kind: type[msgspec.Struct], value: Json) -> Mapping[Json, Json]:
-    """Give the fields of *value* if it is a mapping; each must be one that a *kind* keeps.
-
-    Raises:
-        MisuseError: there is one that would be left out in silence.
-    """
-    if not isinstance(value, Mapping):
-        return {}
-    fields = cast("Mapping[Json, Json]", value)
-    surplus = {str(key) for key in fields} - set(kind.__struct_fields__)
-    if surplus:
-        raise MisuseError(
-            f"a {kind.__name__} can't have {', '.join(sorted(surplus))}: "
-            f"the fields of {kind.__module__}.{kind.__name__} are "
-            f"{', '.join(kind.__struct_fields__)}"
-        )
-    return fields
-
-
-def plain(value: Json) -> Json:
-    """Copy *value* as a reader of the journal will get it, so that nobody can change it later.
-
-    Raises:
-        MisuseError: it has no JSON form, or is nested too deeply.
-    """
-    if value is None or type(value) in _ATOMS:
-        return value
-    document = encode(value)
-    copy = decode(document)
-    if document.count(b"[") + document.count(b"{") > DEEPEST and _is_deeper(copy, DEEPEST):
-        raise MisuseError(f"a value is nested more than {DEEPEST} levels deep")
-    return copy
-
-
-def _is_deeper(value: Json, levels: int) -> bool:
-    """Whether more than *levels* containers stand in one another; looks level by level."""
-    level = [value]
-    for _ in range(levels):
-        level = [inner for outer in level for inner in _containers(outer)]
-    return bool(level)
-
-
-def _containers(value: Json) -> list[Json]:
-    inside = object_of(value).values() or array_of(value)
-    return [inner for inner in inside if isinstance(inner, dict | list)]
+def _next(session: Session, kind: type[Kind], fields: Mapping[str, Any]) -> tuple[Kind, Session]:
+    """Make the next fact about *session*; gives it, and the session with it."""
+    stamp = {"session": session.id, "seq": session.seq, "ts": timestamp(time.time())}
+    event = birth(kind, {name: plain(value) for name, value in fields.items()} | stamp)
+    return event, apply(session, event)

@@ -17,7 +17,7 @@ from hermes_run.models.protocol import Reply, Request
 from hermes_run.models.scripted import Scripted
 from hermes_run.run import Report, Run, name_run, read_prefill
 from hermes_run.tools.schema import tool
-from recorder.events import ToolStarted
+from recorder.events import Event, ToolReturned, ToolStarted
 from recorder.formats import row
 from recorder.messages import Effect, Usage
 from recorder.reader import Entry, fold_journal, read
@@ -90,6 +90,42 @@ async def test_calls_of_one_turn_run_at_once(start_run: OpenRun, asks_for: AsksF
         opening = start_run([{"prompt": "x"}], [both, "done"], [meet])
         report, _ = await finished(opening)
     assert report.statistics.tools["meet"].success == 2
+
+
+async def test_results_of_calls_that_share_the_workspace_are_recorded_together(
+    start_run: OpenRun, asks_for: AsksFor
+):
+    """While one still runs, none of them counts, or the others could not be taken back."""
+    events: list[Event] = []
+    read_is_recorded, quick_ran = anyio.Event(), anyio.Event()
+
+    async def keep(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, ToolReturned):
+            read_is_recorded.set()
+
+    @tool(effect="workspace")
+    async def slow() -> str:
+        """Return when all others did, and the result of the one that only reads is recorded."""
+        await read_is_recorded.wait()
+        await quick_ran.wait()
+        await anyio.wait_all_tasks_blocked()
+        return "slow"
+
+    @tool(effect="workspace")
+    async def quick() -> str:
+        """Return at once."""
+        quick_ran.set()
+        return "quick"
+
+    asked = asks_for(("slow", "{}"), ("quick", "{}"), ("echo", '{"text": "read"}'))
+    with anyio.fail_after(10):
+        async with start_run([{"prompt": "x"}], [asked, "done"], [slow, quick, echo]) as run:
+            run.record.send_also_to(keep)
+            await run.finish()
+    results = [event for event in events if isinstance(event, ToolReturned)]
+    assert [result.output for result in results] == ["read", "quick", "slow"]
+    assert [result.seq - results[0].seq for result in results] == [0, 1, 2]
 
 
 async def test_a_call_with_effects_is_on_disk_before_it_runs(

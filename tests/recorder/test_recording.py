@@ -21,8 +21,9 @@ from recorder.events import (
     ToolStarted,
     UserSpoke,
 )
+from recorder.given import DEEPEST, plain, read_calls, whole
 from recorder.messages import Message, Times, ToolCall, Usage
-from recorder.recording import DEEPEST, Recording, plain, read_calls, whole
+from recorder.recording import Recording
 from recorder.session import Session, fold
 
 CALL = ToolCall("c", "f", "{}")
@@ -368,3 +369,25 @@ def test_exactly_the_deepest_value_is_taken():
     assert plain(value) == value
     with pytest.raises(MisuseError, match="more than 128 levels"):
         plain([value])
+
+
+async def test_several_facts_are_accepted_without_another_between_them(book, recording):
+    """They follow one another, and only then are others told."""
+    await recording.model_replied(calls=[CALL, ToolCall("d", "f", "{}")])
+    book.said.clear()
+    facts = [{"call_id": name, "output": name} for name in ("d", "c")]
+    await recording.record_all(ToolReturned, facts)
+    assert [event.call_id for event in book.kept[-2:]] == ["d", "c"]
+    assert book.said == ["accept", "accept", "settle", "settle"]
+    assert recording.session == fold(book.kept)
+
+
+async def test_of_several_facts_all_are_kept_or_none(book, recording):
+    """One that has the wrong shape keeps the others out."""
+    before = list(book.kept)
+    with pytest.raises(MisuseError):
+        await recording.record_all(
+            ToolReturned, [{"call_id": "c", "output": "x"}, {"call_id": 5, "output": "y"}]
+        )
+    assert book.kept == before
+    assert recording.session == fold(before)
