@@ -1,0 +1,82 @@
+"""What is not as it was when a run goes on: refused by its name, or recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hermes_run.config import Settings
+from hermes_run.drift import Change, Meant, drift
+from hermes_run.errors import UsageError
+from hermes_run.failure import Failure
+from hermes_run.resume import Rows, refuse_drift
+from hermes_run.run_json import read_run_json
+from hermes_run.tools.schema import tool
+from recorder.events import SessionResumed
+from recorder.reader import Entry, read
+
+ROWS: tuple[dict[str, Any], ...] = tuple({"id": name, "prompt": name} for name in "abc")
+BROKEN = Failure("server", "HTTP 500")
+
+
+@tool(effect="external")
+async def send(text: str) -> str:
+    """Send something."""
+    return text
+
+
+async def test_what_changed_stands_in_the_record_and_in_the_rows(
+    begin, resume, rows_of, tmp_path: Path
+):
+    """Of every session that goes on, and of no other."""
+    await begin(ROWS, ["1", BROKEN, BROKEN])
+    changed = [ROWS[0], {"id": "b", "prompt": "other"}, ROWS[2]]
+    await resume(changed, ["2", BROKEN], [send], model="n")
+    entries = [e.event for e in read(tmp_path / "run" / "journal") if isinstance(e, Entry)]
+    resumed = {e.session: e.drift for e in entries if isinstance(e, SessionResumed)}
+    assert resumed == {"b-0": ("model", "tools", "row"), "c-0": ("model", "tools")}
+    assert rows_of()["a-0"]["flags"] == []
+    assert rows_of()["b-0"]["flags"] == ["drift:model", "drift:tools", "drift:row"]
+    document: Any = read_run_json(tmp_path / "run")
+    assert document["model"] == "n"
+    (fact,) = document["resumed"]
+    assert fact["drift"]["model"] == {"was": "m", "is": "n"}
+    assert fact["rows_changed"] == 1
+
+
+async def test_what_was_accepted_before_is_what_the_next_resumption_compares_with(
+    begin, resume, rows_of, tmp_path: Path
+):
+    """A session that sat it out still learns of it."""
+    await begin(ROWS[:2], [BROKEN, BROKEN])
+    with_a_wrong_key = [Failure("key", "HTTP 401")]
+    await resume(ROWS[:2], with_a_wrong_key, model="n")
+    settings = Settings(model="n", toolsets=(), attempts=1, concurrency=1)
+    assert drift(read_run_json(tmp_path / "run"), Meant(settings, ())) == {}
+    await resume([*ROWS[:2], {"id": "new", "prompt": "x"}], ["1", "2", "3"], model="n")
+    assert rows_of()["a-0"]["flags"] == ["drift:model"]
+    assert rows_of()["b-0"]["flags"] == ["drift:model"]
+    assert rows_of()["new-0"]["flags"] == []
+
+
+def test_all_that_changed_is_named_in_one_error():
+    """With what it was and what it is, and what to do."""
+    changed = {"model": Change("m", "n"), "sampling": Change({}, {"top_p": 1})}
+    rows = Rows(changed=tuple(f"row-{number}" for number in range(7)), retooled=("x",))
+    with pytest.raises(UsageError) as caught:
+        refuse_drift(changed, rows)
+    said = str(caught.value)
+    assert "model: 'm' is now 'n'" in said
+    assert "sampling: {} is now {'top_p': 1}" in said
+    assert "row 'row-4' has another content" in said
+    assert "row-5" not in said
+    assert "with 2 more rows" in said
+    assert "row 'x' has other tools" in said
+    assert "--allow-drift" in said
+
+
+def test_nothing_is_refused_where_nothing_changed():
+    """Rows that are gone are no reason."""
+    refuse_drift({}, Rows(gone=("a-0",)))
