@@ -107,8 +107,11 @@ async def _take_up(recording: Recording, mirror: Mirror, job: Job, plan: Plan) -
     if isinstance(recovery, Stop):
         await recording.end(recovery.outcome, reason=recovery.reason, error=recovery.error)
         return
-    if isinstance(recovery, Restore) and not await restore_mirror(mirror, recovery.seq):
-        raise SandboxError(f"the copy of the workspace in {mirror.folder} is gone")
+    if isinstance(recovery, Restore):
+        # A restoration that died half way leaves no workspace, and then nothing to hold one.
+        await anyio.Path(mirror.workspace.parent).mkdir(mode=0o700, exist_ok=True)
+        if not await restore_mirror(mirror, recovery.seq):
+            raise SandboxError(f"the copy of the workspace in {mirror.folder} is gone")
     # What nobody has worked in yet is made again: it may have been cut short while it was made.
     if plan.settings.workspace_on_crash == "fresh" or not touched_workspace(session):
         await _begin(mirror, job, plan)
@@ -162,7 +165,7 @@ def folder_name(session_id: str) -> str:
     """A session id as one safe folder name; ids come from input rows."""
     kept = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in session_id)
     safe = kept.lstrip(".")[:80]
-    if safe == session_id:
+    if safe and safe == session_id:
         return safe
     digest = sha256(session_id.encode("utf-8", "surrogatepass")).hexdigest()
     return f"{safe}.{digest[:8]}"
