@@ -115,12 +115,13 @@ class Stage:
 
         @tool(effect="workspace")
         async def note(number: str, context: Context) -> str:
-            """Add a line to a file, which shows how often it was done."""
+            """Add a line to a file of its own, which shows how often it was done."""
+            name = f"note-{number:0>2}"
             try:
-                before = await context.sandbox.read("notes", 1000)
+                before = await context.sandbox.read(name, 1000)
             except FileNotFoundError:
                 before = b""
-            await context.sandbox.write("notes", b"%b%b\n" % (before, number.encode()))
+            await context.sandbox.write(name, b"%b%b\n" % (before, number.encode()))
             return await self._act(number)
 
         return make_toolbox((double, look, send, note))
@@ -208,7 +209,8 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 class Gone(NamedTuple):
     """A session that went on: what the crash had left, what was done, and what is there now.
 
-    ``rows`` are those of trajectories, ``failed`` the others, ``notes`` what is in the workspace.
+    ``rows`` are those of trajectories, ``failed`` the others. ``notes`` are the calls of this tool
+    whose effect is in the workspace, each as often as it took effect; ``found`` were there before.
     """
 
     name: str
@@ -219,7 +221,13 @@ class Gone(NamedTuple):
     report: Report
     rows: list[dict[str, Any]]
     failed: list[dict[str, Any]]
+    found: list[str]
     notes: list[str]
+
+
+def _notes(directory: Path) -> list[str]:
+    files = sorted((directory / "workspaces" / "row-0").glob("note-*"))
+    return [line for file in files for line in file.read_text().split()]
 
 
 @pytest.fixture
@@ -244,9 +252,8 @@ def go_on() -> Callable[..., Gone]:
         kept: Path | None = None,
         **options: Any,
     ) -> Gone:
-        before, stage = _left(directory), Stage(directory, kept)
+        before, found, stage = _left(directory), _notes(directory), Stage(directory, kept)
         report = anyio.run(_resume, stage, choices or Choices(), _settings(**options))
-        notes = directory / "workspaces" / "row-0" / "notes"
         return Gone(
             name=directory.parent.name,
             directory=directory,
@@ -256,7 +263,8 @@ def go_on() -> Callable[..., Gone]:
             report=report,
             rows=_rows(directory / "trajectories.jsonl"),
             failed=_rows(directory / "failed_trajectories.jsonl"),
-            notes=notes.read_text().split() if notes.exists() else [],
+            found=found,
+            notes=_notes(directory),
         )
 
     return resume
