@@ -1,8 +1,7 @@
-"""A counting endpoint, the command as a process of its own, and what stands in a run directory."""
+"""An endpoint that counts, and the command, in this process and as one of its own."""
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import anyio
-import psutil
 import pytest
 from aiohttp import web
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -25,13 +23,8 @@ from hermes_run.models.simulated import wire
 from hermes_run.models.simulated.policy import next_turn
 from hermes_run.models.simulated.request import Request, read
 from hermes_run.models.simulated.server import list_models
-from hermes_run.sandboxes.fencing import VARIABLE, marks
-from recorder.events import Event, ModelReplied
-from recorder.reader import Entry
-from recorder.reader import read as read_journal
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = ROOT / "examples" / "prompts.jsonl"
 OURS = ("HERMES_RUN_", "OPENAI_")
 PATIENCE_S = 60.0
 
@@ -202,86 +195,30 @@ def command(capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
     return run
 
 
-class Past:
-    """What a journal held at some moment: the events of each session, each once, in order."""
+@pytest.fixture
+def until() -> Callable[..., None]:
+    """Return when something is true, looking again and again while a process runs."""
 
-    def __init__(self, sessions: dict[str, list[Event]]) -> None:
-        self.sessions = sessions
+    def wait(is_true: Callable[[], object], running: subprocess.Popen[str]) -> None:
+        ends = time.monotonic() + PATIENCE_S
+        while not is_true():
+            assert running.poll() is None, "the command ended meanwhile"
+            assert time.monotonic() < ends, "it did not come true"
+            time.sleep(0.01)
 
-    def replies(self) -> set[str]:
-        """The marks of the conversations whose replies are recorded."""
-        facts = (event for events in self.sessions.values() for event in events)
-        ids = (event.response_id or "" for event in facts if isinstance(event, ModelReplied))
-        return {name.removeprefix("chatcmpl-") for name in ids}
-
-    def count(self, kind: type[Event]) -> Counter[str]:
-        """How many events of *kind* each session has."""
-        return Counter(
-            name
-            for name, events in self.sessions.items()
-            for event in events
-            if isinstance(event, kind)
-        )
-
-    def missing_from(self, later: Past) -> list[str]:
-        """The sessions of which *later* does not begin with what was there."""
-        return [
-            name
-            for name, events in self.sessions.items()
-            if later.sessions.get(name, [])[: len(events)] != events
-        ]
+    return wait
 
 
 @pytest.fixture
-def past_of() -> Callable[[Path], Past]:
-    """Read what the journal of a run directory holds now."""
+def read_until() -> Callable[[subprocess.Popen[str], str], str]:
+    """Read the standard error of a process up to the line that holds a text."""
 
-    def look(directory: Path) -> Past:
-        sessions: dict[str, list[Event]] = {}
-        for entry in read_journal(directory / "journal"):
-            if not isinstance(entry, Entry) or not entry.event.session:
-                continue
-            events = sessions.setdefault(entry.event.session, [])
-            if entry.event.seq == len(events):
-                events.append(entry.event)
-        return Past(sessions)
+    def read_on(running: subprocess.Popen[str], text: str) -> str:
+        said = ""
+        for line in running.stderr or ():
+            said += line
+            if text in line:
+                return said
+        raise AssertionError(f"the command ended without {text!r}: {said}")
 
-    return look
-
-
-@pytest.fixture
-def rows_of() -> Callable[[Path], dict[str, dict[str, Any]]]:
-    """Read the complete rows of a run by id, without what depends on the time and the port."""
-
-    def look(directory: Path) -> dict[str, dict[str, Any]]:
-        found: dict[str, dict[str, Any]] = {}
-        for name in ("trajectories.jsonl", "failed_trajectories.jsonl"):
-            content = (directory / name).read_bytes() if (directory / name).exists() else b""
-            for line in content.split(b"\n")[:-1]:
-                row = json.loads(line)
-                assert row["id"] not in found, f"{row['id']} has two rows"
-                found[row["id"]] = {k: v for k, v in row.items() if k not in _MOMENTARY}
-        return found
-
-    return look
-
-
-_MOMENTARY = ("timing", "run", "provider")
-
-
-@pytest.fixture
-def left_running() -> Callable[[Path], list[int]]:
-    """Name the processes that the sessions of a run have left behind."""
-
-    def look(directory: Path) -> list[int]:
-        (mark,) = marks(json.loads((directory / "run.json").read_bytes())["run"], "").values()
-        return [one.pid for one in psutil.process_iter() if _mark_of(one).startswith(mark)]
-
-    return look
-
-
-def _mark_of(one: psutil.Process) -> str:
-    try:
-        return one.environ().get(VARIABLE, "") if one.status() != psutil.STATUS_ZOMBIE else ""
-    except (psutil.Error, OSError):
-        return ""
+    return read_on

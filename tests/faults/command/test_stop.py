@@ -1,0 +1,127 @@
+"""SIGINT and SIGTERM: the record is sound whatever was in flight, and ``resume`` ends the run."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import pytest
+
+from recorder.events import SessionEnded
+
+
+def hold(run, running, replies: int) -> None:
+    """Let the run come to where *replies* were given and every session waits for its next."""
+    endpoint = run.endpoint
+    waiting = len(run.whole.rows)
+    endpoint.wait_until(lambda: endpoint.total - endpoint.answered.total() == waiting)
+    assert endpoint.answered.total() == replies
+    assert running.poll() is None
+
+
+def ends_of(past) -> list[str]:
+    """How the sessions ended that did."""
+    facts = (events[-1] for events in past.sessions.values())
+    return [event.outcome for event in facts if isinstance(event, SessionEnded)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_was_drained_goes_on(watch, few, read_until, sound, number):
+    """No model is asked after the signal, the replies in flight are kept, and used later."""
+    run = watch(few)
+    run.endpoint.give_at_most(0)
+    running = run.begin("--drain-timeout", 60)
+    hold(run, running, 0)
+    running.send_signal(number)
+    read_until(running, f"{number.name}: stopping.")
+    asked = run.endpoint.total
+    run.endpoint.give_at_most()
+    out, err = running.communicate(timeout=60)
+    assert (running.returncode, out) == (128 + number, "runs/mine\n")
+    assert err.endswith("hermes-run resume runs/mine\n")
+    assert run.endpoint.total == asked
+    past = run.look()
+    assert len(past.replies()) == len(run.whole.rows)
+    assert ends_of(past) == ["interrupted"] * len(run.whole.rows)
+    sound()
+    running = run.resume()
+    assert running.communicate(timeout=60)[0] == "runs/mine\n"
+    assert running.returncode == 0
+    run.check()
+    sound()
+
+
+def test_a_run_that_was_cancelled_goes_on(watch, few, read_until, sound, left_running):
+    """Two signals leave nothing running and lose what nobody had answered, and nothing else."""
+    run = watch(few)
+    replies = len(run.whole.rows) * 2
+    run.endpoint.give_at_most(replies)
+    running = run.begin("--drain-timeout", 3600)
+    run.endpoint.wait_until(lambda: run.endpoint.total > replies)
+    running.send_signal(signal.SIGINT)
+    read_until(running, "SIGINT: stopping.")
+    running.send_signal(signal.SIGINT)
+    err = running.communicate(timeout=60)[1]
+    assert running.returncode == 130, err
+    assert "SIGINT: cancelling what is in flight" in err
+    assert left_running() == []
+    past = run.look()
+    assert len(past.replies()) == replies
+    assert len(ends_of(past)) == len(past.sessions)
+    sound()
+    run.endpoint.give_at_most()
+    running = run.resume()
+    running.communicate(timeout=60)
+    assert running.returncode == 0
+    run.check()
+    sound()
+
+
+def test_a_resumption_may_be_stopped_like_a_run(watch, few, sound):
+    """It goes on as often as it is told to, whichever signal came."""
+    run = watch(few)
+    replies = 0
+    running = run.begin("--drain-timeout", 0)
+    run.endpoint.give_at_most(0)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        replies += len(run.whole.rows) // 2
+        run.endpoint.give_at_most(replies)
+        run.endpoint.wait_until(lambda most=replies: run.endpoint.answered.total() >= most)
+        running.send_signal(number)
+        err = running.communicate(timeout=60)[1]
+        assert running.returncode == 128 + number, err
+        run.look()
+        sound()
+        running = run.resume()
+    run.endpoint.give_at_most()
+    running.communicate(timeout=60)
+    assert running.returncode == 0
+    run.check()
+    sound()
+
+
+def test_a_command_that_runs_when_the_run_is_cancelled_is_ended(
+    watch, few, folder, until, sound, left_running
+):
+    """It would run for ten minutes; the session begins its setup again and ends as ever."""
+    once = folder / "once"
+    first, *others = few.read_text().splitlines()
+    setup = f"test -e {once} || {{ touch {once}; sleep 600; }}"
+    slow = folder / "slow.jsonl"
+    slow.write_text("\n".join([json.dumps({**json.loads(first), "setup": setup}), *others]))
+    once.touch()
+    run = watch(slow)
+    once.unlink()
+    running = run.begin("--drain-timeout", 0)
+    run.endpoint.wait_until(lambda: len(run.endpoint.answered) > len(others))
+    until(once.exists, running)
+    running.send_signal(signal.SIGTERM)
+    err = running.communicate(timeout=60)[1]
+    assert running.returncode == 143, err
+    assert left_running() == []
+    run.look()
+    sound()
+    running = run.resume()
+    running.communicate(timeout=60)
+    assert running.returncode == 0
+    run.check()
