@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from recorder.disk import Disk, write_all
@@ -26,15 +27,23 @@ def segments(directory: Path) -> list[Path]:
 
 
 class Segment:
-    """An open segment; ``size`` is what was written to it, in bytes."""
+    """An open segment; ``size`` is what was written to it, in bytes.
+
+    ``descriptor`` is closed where this raises, as it does where the file can't be looked at.
+    """
 
     def __init__(self, path: Path, descriptor: int, disk: Disk) -> None:
         self.path = path
         self.size = 0
         self._descriptor = descriptor
         self._disk = disk
-        # A file system that counts no names can't show that the file is gone.
-        self._counted = disk.links(descriptor) > 0
+        try:
+            # A file system that counts no names can't show that the file is gone.
+            self._counted = disk.links(descriptor) > 0
+        except OSError:
+            with suppress(OSError):
+                disk.close(descriptor)
+            raise
 
     @classmethod
     def create(cls, directory: Path, writer: str, disk: Disk, least: int = 0) -> Segment:
