@@ -34,10 +34,13 @@ def exceeded(session: Session, limits: Limits) -> str | None:
 
 
 def elapsed(session: Session) -> float:
-    """Seconds between the first and the last event, without those between two attempts."""
+    """Seconds between the first and the last event, without those between two attempts.
+
+    Never negative, also where the clock was set back: nobody gets more time than the limit.
+    """
     if not session.began:
         return 0.0
-    return seconds(session.last) - seconds(session.began) - session.idle_s
+    return max(0.0, seconds(session.last) - seconds(session.began) - session.idle_s)
 
 
 def _reached(value: float, bound: float | None) -> bool:

@@ -79,7 +79,10 @@ class Watch:
             unsynced=journal.accepted - journal.durable,
             sync_age_s=round(journal.idle_s, 3) if journal.commits else None,
             paused=self._run.record.paused,
-            slowest=tuple((id_, now - seconds(began)) for id_, began in fold.slowest(_SLOWEST)),
+            slowest=tuple(
+                (id_, max(0.0, now - seconds(began)))  # the clock may have been set back
+                for id_, began in fold.slowest(_SLOWEST)
+            ),
             last_failure=self.live.last_failure,
             stopping=self._run.brake.reason,
         )

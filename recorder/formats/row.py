@@ -93,10 +93,11 @@ def _drift(session: Session) -> list[str]:
 def _timing(session: Session) -> dict[str, Json]:
     """When the session ran, in how many attempts, and how long it waited for model and tools.
 
-    Tools that ran side by side count one after the other.
+    Tools that ran side by side count one after the other. Where the clock was set back, nothing
+    is known of how long it took but that it took no less than nothing.
     """
     steps = [turn for turn in session.turns if isinstance(turn, Step)]
-    whole = seconds(session.last) - seconds(session.began) if session.began else None
+    whole = _between(session.began, session.last) if session.began else None
     return {
         "started": session.began or None,
         "finished": session.last if session.ended else None,
@@ -108,5 +109,10 @@ def _timing(session: Session) -> dict[str, Json]:
 
 
 def _sum(times: Iterable[Times | None]) -> float | None:
-    known = [seconds(one.finished) - seconds(one.started) for one in times if one and one.finished]
+    known = [_between(one.started, one.finished) for one in times if one and one.finished]
     return round(sum(known), 3) if known else None
+
+
+def _between(began: str, ended: str) -> float:
+    """Seconds from one moment to another, none where the clock was set back meanwhile."""
+    return max(0.0, seconds(ended) - seconds(began))
