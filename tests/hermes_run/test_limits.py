@@ -93,3 +93,10 @@ def test_the_time_between_two_attempts_does_not_count():
 def test_elapsed_is_the_time_from_the_first_to_the_last_event():
     """Milliseconds count."""
     assert elapsed(session_of(None, None, step_s=1.25)) == 2.5
+
+
+def test_a_clock_that_was_set_back_gives_nobody_more_time():
+    """No time at all has passed, as far as anybody knows."""
+    session = session_of(None, step_s=-3600.0)
+    assert elapsed(session) == 0.0
+    assert exceeded(session, Limits(turns=None, time_s=0.0)) == "session_timeout"

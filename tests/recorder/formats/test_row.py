@@ -167,3 +167,21 @@ def test_a_session_that_went_on_says_how_often_and_what_had_changed():
     found = row.render(fold([started, resumed]))
     assert found["timing"]["attempts"] == 2
     assert found["flags"] == ["odd", "drift:model", "drift:tools"]
+
+
+def test_a_clock_that_was_set_back_makes_no_time_negative():
+    """Neither of the whole session nor of one reply or result among several."""
+    calls = (ToolCall("a", "f", "{}"), ToolCall("b", "f", "{}"))
+    kinds = [
+        (SessionStarted, {}),
+        (ModelReplied, {"calls": calls, "times": took(9.0, 5.0)}),
+        (ToolReturned, {"call_id": "a", "times": took(5.0, 1.0)}),
+        (ToolReturned, {"call_id": "b", "times": took(1.0, 1.5)}),
+        (SessionEnded, {"outcome": "completed"}),
+    ]
+    told = enumerate(kinds)
+    events = [
+        kind(session="s", seq=n, ts=timestamp(9.0 - n), **fields) for n, (kind, fields) in told
+    ]
+    timing = row.render(fold(events))["timing"]
+    assert (timing["seconds"], timing["model_s"], timing["tool_s"]) == (0.0, 0.0, 0.5)
