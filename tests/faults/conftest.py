@@ -41,13 +41,15 @@ class Endpoint:
     """A real OpenAI-compatible server with the simulated policy, which counts what it is asked.
 
     A conversation is known by its *mark*, which stands in the id of the reply to it. ``asked``
-    counts requests, ``answered`` replies that were sent to their last byte, both by mark.
+    counts requests, ``answered`` replies that were sent to their last byte, both by mark;
+    ``waiting`` is how many requests have no reply now.
     """
 
     def __init__(self, portal: BlockingPortal) -> None:
         self.url = ""
         self.asked: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
+        self.waiting = 0
         self._portal = portal
         self._most, self._given = sys.maxsize, 0
         self._opened = anyio.Event()
@@ -79,17 +81,22 @@ class Endpoint:
     async def complete(self, request: web.Request) -> web.StreamResponse:
         """Answer one request as the simulated model does."""
         asked = read(await request.read())
-        self._note(self.asked, asked.mark)
-        while self._given >= self._most:
-            await self._opened.wait()
-        self._given += 1
-        response = await _stream(request, asked)
-        self._note(self.answered, asked.mark)
+        self._note(self.asked, asked.mark, waiting=1)
+        try:
+            while self._given >= self._most:
+                await self._opened.wait()
+            self._given += 1
+            response = await _stream(request, asked)
+        except BaseException:  # whoever asked is gone
+            self._note(Counter(), asked.mark, waiting=-1)
+            raise
+        self._note(self.answered, asked.mark, waiting=-1)
         return response
 
-    def _note(self, counter: Counter[str], mark: str) -> None:
+    def _note(self, counter: Counter[str], mark: str, *, waiting: int) -> None:
         with self._changed:
             counter[mark] += 1
+            self.waiting += waiting
             self._changed.notify_all()
 
 

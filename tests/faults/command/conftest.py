@@ -196,6 +196,16 @@ def watch(new_endpoint, process, finish, wholes, folder, monkeypatch) -> Callabl
 
 
 @pytest.fixture
+def look_at() -> Callable[[str], tuple[Past, dict[str, Any]]]:
+    """Read the journal of a run directory and its rows."""
+
+    def look(directory: str) -> tuple[Past, dict[str, Any]]:
+        return Past(Path(directory)), rows_of(Path(directory))
+
+    return look
+
+
+@pytest.fixture
 def left_running() -> Callable[[], list[int]]:
     """Name the processes that the sessions of the run have left behind."""
 
