@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Container
 
 import msgspec
 
+from hermes_run.beside import Rejects
 from hermes_run.config import Settings
 from hermes_run.errors import UsageError
 from hermes_run.job import Job
@@ -51,7 +52,7 @@ class Intake:
         rows: AsyncIterator[Prompt | Reject],
         settings: Settings,
         toolbox: Toolbox,
-        rejects: Rows | None = None,
+        rejects: Rejects | Rows | None = None,
         recorded: Container[str] = (),
     ) -> None:
         self.counts = Counts()

@@ -12,6 +12,7 @@ import anyio
 import msgspec
 from anyio.abc import ObjectSendStream
 
+from hermes_run.beside import open_rejects, remove_empty, writing
 from hermes_run.brake import Brake, Cause
 from hermes_run.budget import Budget
 from hermes_run.config import Settings
@@ -21,12 +22,11 @@ from hermes_run.models.source import Source
 from hermes_run.plan import Plan
 from hermes_run.prompts import Prompt, Reject
 from hermes_run.resume import Resumption
-from hermes_run.run_json import asked, asked_again, folder_of, write_run_json
+from hermes_run.run_json import RUN, asked, asked_again, folder_of, write_run_json
 from hermes_run.runlog import open_log
 from hermes_run.scheduler import schedule
 from hermes_run.tools.toolbox import Toolbox
 from hermes_run.workspace import MIRRORS, WORKSPACES, sweep_workspaces
-from recorder import files
 from recorder.journal import JournalSettings
 from recorder.json_text import decode
 from recorder.messages import Json, Message
@@ -191,8 +191,9 @@ async def open_run(
         open_record(directory, settings=journal) as record,
         _shared(record, settings, source, prefill, Path.cwd()) as plan,
     ):
-        await write_run_json(directory, asked(plan, toolbox, prompts or {}))
-        async with files.open_rows(directory / REJECTS) as rejects:
+        with writing(directory / RUN):
+            await write_run_json(directory, asked(plan, toolbox, prompts or {}))
+        async with open_rejects(directory / REJECTS) as rejects:
             yield Run(plan, Intake(rows, settings, toolbox, rejects))
 
 
@@ -228,8 +229,10 @@ async def reopen_run(
         reopen_record(directory, past.standings, settings=journal) as record,
         _shared(record, settings, source, prefill, folder_of(past.document)) as plan,
     ):
-        await write_run_json(directory, asked_again(plan, toolbox, past))
-        past.rejects.replace(directory / REJECTS)  # all rows were read again
+        with writing(directory / RUN):
+            await write_run_json(directory, asked_again(plan, toolbox, past))
+        with writing(directory / REJECTS):
+            past.rejects.replace(directory / REJECTS)  # all rows were read again
         await sweep_workspaces(plan, resumption.sessions)
         await resumption.end_gone(record)
         intake = Intake(rows, settings, toolbox, recorded=resumption.sessions)
@@ -265,7 +268,7 @@ async def _shared(
             yield plan
         finally:
             for name in (WORKSPACES, MIRRORS):
-                _remove_empty(record.directory / name)
+                remove_empty(record.directory / name)
 
 
 def read_prefill(path: Path | None) -> tuple[Message, ...]:
@@ -290,11 +293,3 @@ def name_run(settings: Settings, stem: str) -> Path:
     base = f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}"
     names = [base, *(f"{base}-{number}" for number in range(2, 1000))]
     return next(settings.out / name for name in names if not (settings.out / name).exists())
-
-
-def _remove_empty(folder: Path) -> None:
-    """Leave no empty folder behind; one that holds something was kept on purpose."""
-    try:
-        folder.rmdir()
-    except OSError:
-        return

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import hermes_run.beside
+import recorder.files
+import recorder.opening
+from hermes_run.config import Settings
+from hermes_run.models.protocol import Model
+from hermes_run.models.source import Source
+from hermes_run.prompts import Prompt, Reading, Reject
+from hermes_run.run import Run, open_run
+from hermes_run.tools.tool import Tool
+from hermes_run.tools.toolsets import load_toolbox
 from recorder.archive import Archive
+from recorder.disk import Disk
 from recorder.faulty import FaultyDisk
+from recorder.json_text import encode
 from recorder.messages import Times, Usage
 from recorder.opening import open_record, reopen_record
 from recorder.reader import fold_journal
@@ -169,3 +182,34 @@ def judge() -> Callable[[Path], Verdict]:
 def resume() -> Callable[[Path], Awaitable[None]]:
     """Go on with a record that was broken off."""
     return go_on
+
+
+@pytest.fixture
+def start_run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AbstractAsyncContextManager[Run]]:
+    """Open a run over *rows* in *directory*, with a model and a disk of one's own."""
+
+    @asynccontextmanager
+    async def start(
+        directory: Path,
+        rows: Iterable[dict[str, Any]],
+        model: Model,
+        tools: Iterable[Tool] = (),
+        disk: Disk | None = None,
+        **options: Any,
+    ) -> AsyncGenerator[Run]:
+        for module in (recorder.opening, recorder.files, hermes_run.beside):
+            monkeypatch.setattr(module, "Disk", lambda: disk or Disk())
+        chosen = Settings(**{"model": "scripted", "toolsets": (), **options})
+        source = Source(model, "scripted", "test")
+        box = load_toolbox(chosen.toolsets, tools)
+        async with open_run(directory, read_rows(rows), chosen, source, box) as run:
+            yield run
+
+    return start
+
+
+async def read_rows(rows: Iterable[dict[str, Any]]) -> AsyncGenerator[Prompt | Reject]:
+    """Read rows as a file would be read."""
+    reading = Reading()
+    for number, row in enumerate(rows, start=1):
+        yield reading.row(number, encode(row))

@@ -14,6 +14,7 @@ from recorder.framing import check
 
 MOUTHFUL = 100
 FAULTS = [(call, code) for call in get_args(Call) for code in (errno.EIO, errno.EMFILE)]
+NAMES = [f"{call}-{errno.errorcode[code]}" for call, code in FAULTS]
 
 
 def left_open(directory) -> list[str]:
@@ -34,9 +35,7 @@ async def broken_off(written, directory, disk) -> bool:
     return False
 
 
-@pytest.mark.parametrize(
-    "fault", FAULTS, ids=lambda fault: f"{fault[0]}-{errno.errorcode[fault[1]]}"
-)
+@pytest.mark.parametrize("fault", FAULTS, ids=NAMES)
 async def test_one_failure_anywhere_stops_the_record_and_loses_nothing(
     tmp_path, disk, written, judge, resume, fault
 ):

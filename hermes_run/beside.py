@@ -1,0 +1,68 @@
+"""Files beside the record: what the disk refuses of them is a failure of the record."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import anyio
+
+from recorder.disk import Disk
+from recorder.errors import JournalError
+from recorder.files import Rows
+
+
+@contextmanager
+def writing(path: Path) -> Generator[None]:
+    """Let what the disk refuses in this block come out as a failure of the record.
+
+    Raises:
+        JournalError: *path* can't be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise JournalError(f"{path} can't be written: {error}") from error
+
+
+class Rejects:
+    """The list of rows that can't be used; made by :func:`open_rejects`."""
+
+    def __init__(self, path: Path, rows: Rows) -> None:
+        self._path = path
+        self._rows = rows
+
+    async def append(self, row: bytes) -> None:
+        """Append one line, newline included; waits while the disk is full.
+
+        Raises:
+            JournalError: it can't be written.
+        """
+        with writing(self._path):
+            await self._rows.append(row)
+
+
+@asynccontextmanager
+async def open_rejects(path: Path) -> AsyncGenerator[Rejects]:
+    """Open *path* for rows that can't be used; sync it at the end.
+
+    Raises:
+        JournalError: it can't be written.
+    """
+    rows = Rows(path, Disk())
+    with writing(path):
+        await rows.open()
+    try:
+        yield Rejects(path, rows)
+    finally:
+        with writing(path), anyio.CancelScope(shield=True):  # bounded by the disk
+            await rows.close()
+
+
+def remove_empty(folder: Path) -> None:
+    """Leave no empty folder behind; one that holds something was kept on purpose."""
+    try:
+        folder.rmdir()
+    except OSError:
+        return
