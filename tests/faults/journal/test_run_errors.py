@@ -7,12 +7,14 @@ from typing import get_args
 
 import pytest
 
+from hermes_run import attempt
 from hermes_run.cli.faults import explain
 from hermes_run.models.protocol import Reply
 from hermes_run.models.scripted import Scripted
-from recorder.faulty import Call
+from recorder.faulty import Call, FaultyDisk
 from recorder.messages import ToolCall
 from recorder.reader import fold_journal
+from recorder.run_directory import TRAJECTORIES
 
 ROWS = [
     {"id": "a", "prompt": "x", "workspace": {"f": "1"}},
@@ -65,3 +67,37 @@ async def test_one_failure_anywhere_stops_the_run(tmp_path, disk, start_run, jud
         codes.append(code)
     assert set(codes) <= {USAGE, RECORD}
     assert codes == sorted(codes), "once there is a directory it is the record that fails"
+
+
+class FullForRows(FaultyDisk):
+    """Has no room for the first row that comes, whatever else it takes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: set[int] = set()
+
+    def extend(self, path):
+        """Remember what rows are appended to."""
+        descriptor = super().extend(path)
+        self._rows.add(descriptor)
+        return descriptor
+
+    def write(self, descriptor, content):
+        """Refuse the first row."""
+        if descriptor in self._rows:
+            self._rows.clear()
+            raise OSError(errno.ENOSPC, "full")
+        return super().write(descriptor, content)
+
+
+async def test_a_row_waits_for_room_for_as_long_as_it_takes(
+    tmp_path, start_run, judge, monkeypatch
+):
+    """Only a session that was cancelled is in a hurry."""
+    monkeypatch.setattr(attempt, "_END_S", 0.0)
+    rows, model = [{"id": "a", "prompt": "x"}], Scripted(["done"])
+    async with start_run(tmp_path / "run", rows, model, disk=FullForRows()) as run:
+        report = await run.finish()
+    assert report.statistics.outcomes == {"completed": 1}
+    assert len((tmp_path / "run" / TRAJECTORIES).read_bytes().splitlines()) == 1
+    assert judge(tmp_path / "run").sound
