@@ -59,18 +59,18 @@ class Chain:
             self._give_up(error)
             raise
 
-    def append(self, pieces: Sequence[bytes], declared: Sequence[bytes]) -> int:
-        """Write *pieces* and make them durable; gives the bytes written.
+    def append(self, lines: bytes | memoryview, declared: Sequence[bytes]) -> int:
+        """Write *lines* and make them durable; gives the bytes written.
 
         Args:
-            pieces: whole lines.
+            lines: whole lines.
             declared: lines that a new segment must repeat before them.
 
         Raises:
-            OSError: nothing of *pieces* counts as written, and the segment was given up.
+            OSError: nothing of *lines* counts as written, and the segment was given up.
         """
         try:
-            return self._append(pieces, declared)
+            return self._append(lines, declared)
         except OSError as error:
             self._give_up(error)
             raise
@@ -85,14 +85,13 @@ class Chain:
         if segment:
             segment.close()
 
-    def _append(self, pieces: Sequence[bytes], declared: Sequence[bytes]) -> int:
+    def _append(self, lines: bytes | memoryview, declared: Sequence[bytes]) -> int:
         segment, heading = self._segment, 0
-        size = sum(map(len, pieces))
+        size = len(lines)
         too_large = segment and segment.size + size > self._settings.segment_bytes
         if segment is None or (too_large and not self.fresh):
             segment, heading = self._next(declared)
-        for piece in pieces:
-            segment.append(piece)
+        segment.append(lines)
         if self._settings.sync != "none":
             segment.sync()
         segment.check_place()

@@ -79,7 +79,7 @@ class Disk:
         return os.open(path, flags | how, 0o600)
 
 
-def write_all(disk: Disk, descriptor: int, content: bytes) -> None:
+def write_all(disk: Disk, descriptor: int, content: bytes | memoryview) -> None:
     """Write all of *content*, however little the disk takes at a time.
 
     Raises:

@@ -17,7 +17,8 @@ from recorder.errors import CorruptJournalError
 from recorder.events import Event, Fact, Known, Unknown
 from recorder.json_text import encode
 
-_write = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
+_write, _write_into = _encoder.encode, _encoder.encode_into
 _decoder = msgspec.json.Decoder(Known)
 _TAIL = len(',"crc":"00000000"}')
 
@@ -43,6 +44,24 @@ def frame(event: Event) -> bytes:
         except (TypeError, ValueError, RecursionError):  # unusual: the long way knows what to do
             body = encode(event)[:-1]
     return body + b',"crc":"%08x"}\n' % crc32(body)
+
+
+def frame_into(event: Event, line: bytearray) -> None:
+    """Put the journal line of *event* in the place of what *line* holds.
+
+    Raises:
+        MisuseError: something in it has no JSON form.
+    """
+    if isinstance(event, Unknown):
+        line[:] = frame(event)
+        return
+    try:
+        _write_into(event, line)
+    except (TypeError, ValueError, RecursionError):  # unusual: the long way knows what to do
+        line[:] = frame(event)
+    else:
+        del line[-1:]
+        line += b',"crc":"%08x"}\n' % crc32(line)
 
 
 def checksum(line: bytes) -> bytes:

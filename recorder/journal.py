@@ -8,7 +8,7 @@ and synced: it is *acknowledged*. The disk always holds a prefix of what was acc
 
 One writer task swaps the pending list, writes it and syncs once for all of it in a worker thread,
 then releases those who wait. After an idle moment it commits at once; under load lines gather for a
-window of 50 ms since the last commit, which somebody waiting in ``durable`` shortens to 5 ms.
+window of 50 ms since the last commit began, which somebody waiting in ``durable`` cuts to 5 ms.
 Pending bytes are bounded: when the list is full, ``accept`` waits, first come first served.
 
 After any error the segment is given up (see :mod:`recorder.chain`). When the disk is full, a new
@@ -39,7 +39,7 @@ from recorder.chain import Chain
 from recorder.disk import FULL, Disk
 from recorder.errors import JournalError, MisuseError
 from recorder.events import Event, ToolsDeclared, timestamp, tools_hash
-from recorder.framing import frame
+from recorder.framing import frame, frame_into
 from recorder.messages import Json
 from recorder.pending import Batch, Pending, again
 from recorder.settings import DEFAULTS, JournalSettings, JournalStatistics
@@ -92,6 +92,7 @@ class Journal:
         self._batch_bytes: int | None = None
         self._durable = self._events = self._bytes = self._commits = 0
         self._in_flight = Batch()
+        self._line = bytearray()
         self._tools: set[str] = set()
         self._tool_turn = anyio.Lock(fast_acquire=True)
         self._declaring: deque[tuple[int, bytes]] = deque()
@@ -101,7 +102,7 @@ class Journal:
         self._closed, self._released = anyio.Event(), anyio.Event()
         self._thread = anyio.CapacityLimiter(1)
         self._begun = anyio.current_time()
-        self._last_commit = float("-inf")
+        self._last_take = self._last_commit = float("-inf")
 
     async def __call__(self, event: Event) -> None:
         """Accept *event*; with ``sync="event"`` also make it durable.
@@ -120,15 +121,16 @@ class Journal:
             JournalError: the record can't be written any more.
             MisuseError: the journal is closed, or the event has no JSON form.
         """
-        line = frame(event)
-        pending = self._pending
-        size = len(line)
-        room = pending.room - size
+        line, pending = self._line, self._pending
+        frame_into(event, line)
+        room = pending.room - len(line)
         if room < 0:
-            await pending.enter(size)
+            line = bytes(line)  # others need the buffer meanwhile
+            await pending.enter(len(line))
         else:
             pending.room = room
-        pending.lines.append(line)
+        pending.add(line)
+        pending.count += 1
 
     async def settled(self) -> None:
         """Return when what was accepted is as safe as the sync mode promises.
@@ -224,13 +226,14 @@ class Journal:
         seq, ts = len(self._tools) + 1, timestamp(time.time())
         line = frame(ToolsDeclared(session="", seq=seq, ts=ts, tools_hash=name, tools=tools))
         await self._pending.enter(len(line))
-        self._pending.lines.append(line)
+        self._pending.add(line)
+        self._pending.count += 1
         self._tools.add(name)
         self._declaring.append((self._accepted, line))
 
     async def _gather(self) -> None:
-        """Let lines come for a while after the last commit, unless each has a sync of its own."""
-        settings, last = self._settings, self._last_commit
+        """Let lines come for a while, unless each has a sync of its own."""
+        settings, last = self._settings, self._last_take
         alone = settings.sync == "event"
         await self._pending.gather(
             window_ends=last + (0 if alone else settings.window_s),
@@ -241,10 +244,10 @@ class Journal:
         batch = self._pending.take(self._batch_bytes)
         if not batch.count:
             return
-        self._in_flight = batch
+        self._in_flight, self._last_take = batch, anyio.current_time()
         try:
             written = await anyio.to_thread.run_sync(
-                self._chain.append, batch.pieces, tuple(self._declared), limiter=self._thread
+                self._chain.append, batch.lines, tuple(self._declared), limiter=self._thread
             )
         except Exception as error:  # noqa: BLE001  # a fact for all who wait: nobody waits for ever
             self._in_flight = Batch()
@@ -252,6 +255,7 @@ class Journal:
             await self._recover(batch, error)
         else:
             self._acknowledge(written)
+            self._pending.done(batch)
         self._last_commit = anyio.current_time()
         released, self._released = self._released, anyio.Event()
         released.set()
@@ -260,8 +264,7 @@ class Journal:
         batch, self._in_flight = self._in_flight, Batch()
         self._durable += batch.size
         self._events += batch.count
-        self._bytes += written
-        self._commits += 1
+        self._bytes, self._commits = self._bytes + written, self._commits + 1
         while self._declaring and self._declaring[0][0] <= self._durable:
             self._declared.append(self._declaring.popleft()[1])
         if self._paused:

@@ -1,72 +1,63 @@
 """The ordered, bounded buffer between those who record and the one task that writes.
 
 Most lines come in without a question: there is ``room`` for a while, and who adds a line takes its
-length off. When that is used up one has to :meth:`~Pending.enter`, which packs what there is into
-one piece and gives room for the next, or waits in a queue until the writer has taken something. The
-first of the queue goes in, and the next is called when it has: to call all of them at once would
-cost more than to encode what they bring.
+length off. When that is used up one has to :meth:`~Pending.enter`, which gives room again, or waits
+in a queue until the writer has taken something. One at a time leaves the queue: to wake all of them
+at once would cost more than to encode what they bring.
+
+Two pages take turns: one is filled while the other is written. Memory that was used before is far
+cheaper than new one, which the system has to find and to clear.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import deque
-from itertools import accumulate
+import io
 
 import anyio
 import msgspec
 
 from recorder.errors import RecorderError
 
-_PIECE = 2**20
-"""Bytes of a piece: to ask for room must be rare, and to join what is not in the cache is dear."""
+_GRANT = 2**20
+"""How much room is given at a time, in bytes: to ask must be rare, but others get their turn."""
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """Whole lines in their order, in pieces; how many bytes and how many lines."""
+    """Whole lines in their order, how many bytes and how many lines."""
 
-    pieces: tuple[bytes, ...] = ()
+    lines: bytes | memoryview = b""
     size: int = 0
     count: int = 0
-
-
-class _Place:
-    """A place in the queue; ``called`` says that there may be room."""
-
-    def __init__(self) -> None:
-        self.called = anyio.Event()
 
 
 class Pending:
     """Lines that were accepted and that the writer has not taken yet.
 
-    ``lines`` are the newest. A line may be added to them once its length was taken off ``room``
-    and that did not get negative, or once :meth:`enter` has returned.
+    A line may be given to ``add`` once its length was taken off ``room`` and that did not get
+    negative, or once :meth:`enter` has returned; in either case before anything else is awaited.
+    Who adds one adds it to ``count`` too.
 
     Args:
         most_bytes: how much there may be, in bytes; a longer line comes in alone.
     """
 
     def __init__(self, most_bytes: int) -> None:
-        self.lines: list[bytes] = []
-        self.room = 0
-        self._granted = 0
-        self._packed = Batch()
+        self.count = self.room = 0
         self._most_bytes = most_bytes
-        self._queue: deque[_Place] = deque()
+        self._page, self._spare = io.BytesIO(), io.BytesIO()
+        self._written = io.BytesIO()
+        self.add = self._page.write
+        self._front = b""
+        self._first = anyio.Lock(fast_acquire=True)
         self._paused = False
         self._refusal: RecorderError | None = None
+        self._changed = anyio.Event()
         self._work, self._hurry, self._urgent = anyio.Event(), anyio.Event(), anyio.Event()
 
     @property
     def size(self) -> int:
         """How much there is, in bytes."""
-        return self._packed.size + self._granted - self.room
-
-    @property
-    def count(self) -> int:
-        """How many lines there are."""
-        return self._packed.count + len(self.lines)
+        return len(self._front) + self._page.tell()
 
     async def enter(self, size: int) -> None:
         """Return when a line of *size* bytes may be added, before anything else is awaited.
@@ -74,17 +65,15 @@ class Pending:
         Raises:
             RecorderError: nothing may come any more.
         """
-        place = _Place()
-        self._queue.append(place)
-        try:
-            while not self._may_enter(place, size):
-                self._make_urgent()
-                await place.called.wait()
-                place.called = anyio.Event()
-        finally:
-            self._queue.remove(place)
-            self._call_first()
-        self._grant(size)
+        if self._first.locked() or not self._has_room(size):
+            async with self._first:
+                while not self._has_room(size):
+                    self.room = 0  # nobody gets past, or a long line might never find room
+                    self._make_urgent()
+                    await self._changed.wait()
+                self._grant(size)
+        else:
+            self._grant(size)
 
     def hurry(self) -> None:
         """Shorten the time in which lines gather: somebody waits until they are durable."""
@@ -102,72 +91,91 @@ class Pending:
         await _until(self._urgent, min(window_ends, hurry_ends))
 
     def take(self, most_bytes: int | None) -> Batch:
-        """Take everything; or, with a bound in bytes, what fits into it, but at least one line."""
-        self._pack()
-        taken, rest = _split(self._packed, most_bytes)
-        self._packed = rest
+        """Take everything; or, with a bound in bytes, what fits into it, but at least one line.
+
+        What was taken before must be :meth:`done` or :meth:`put_back`.
+        """
+        if not self.count:
+            return Batch()
+        taken = self._take_front(most_bytes) if self._front or most_bytes else self._take_page()
+        self.count -= taken.count
+        self.room = 0
         if not self._refusal:
             self._work, self._hurry, self._urgent = anyio.Event(), anyio.Event(), anyio.Event()
-        if rest.count:
+        if self.count:
             self._work.set()
-        self._call_first()
+        self._wake()
         return taken
+
+    def done(self, batch: Batch) -> None:
+        """Fill the memory of *batch* again: it was written, and nobody looks at it any more."""
+        if isinstance(batch.lines, memoryview):
+            batch.lines.release()
+            self._written.seek(0)
+            if batch.size <= self._most_bytes:  # what one long line took is given back
+                self._spare = self._written
 
     def put_back(self, batch: Batch) -> None:
         """Put *batch* back in front: it was taken, but not written."""
-        self._pack()
-        self._packed = _together(batch, self._packed)
+        self._front = bytes(batch.lines) + self._front
+        self.count += batch.count
+        self.room = 0
         self._work.set()
 
     def pause(self) -> None:
         """Let nothing in until :meth:`resume`."""
         self._paused = True
-        self._pack()
+        self.room = 0
 
     def resume(self) -> None:
         """Let lines in again."""
         self._paused = False
-        self._call_first()
+        self._wake()
 
     def refuse(self, refusal: RecorderError) -> None:
         """Let nothing in any more: whoever comes, or waits, gets *refusal*."""
         self._refusal = refusal
-        self._pack()
+        self.room = 0
         self._make_urgent()
         self._work.set()
-        self._call_first()
+        self._wake()
 
-    def _may_enter(self, place: _Place, size: int) -> bool:
+    def _has_room(self, size: int) -> bool:
         if self._refusal:
             raise again(self._refusal)
-        # From here on nobody adds without a question, or a long line might never find room.
-        self._pack()
-        fits = not self._packed.size or self._packed.size + size <= self._most_bytes
-        return fits and not self._paused and self._queue[0] is place
+        held = self.size
+        return not self._paused and (not held or held + size <= self._most_bytes)
 
     def _grant(self, size: int) -> None:
-        """Give room for a piece that begins with a line of *size* bytes."""
-        if not self._packed.count:
+        """Give room for a line of *size* bytes, and for more after it where there is any."""
+        if not self.count:
             self._work.set()
-        self._granted = max(size, min(_PIECE, self._most_bytes - self._packed.size))
-        self.room = self._granted - size
+        self.room = max(0, min(_GRANT, self._most_bytes - self.size) - size)
 
-    def _pack(self) -> None:
-        """Join the newest lines to a piece, and leave no room."""
-        if self.lines:
-            size = self._granted - self.room
-            piece = Batch((b"".join(self.lines),), size, len(self.lines))
-            self._packed = _together(self._packed, piece)
-            self.lines = []
-        self._granted = self.room = 0
+    def _take_page(self) -> Batch:
+        """Take the page that was being filled, and go on with the other."""
+        self._written, self._page, self._spare = self._page, self._spare, io.BytesIO()
+        self.add = self._page.write
+        size = self._written.tell()
+        return Batch(self._written.getbuffer()[:size], size, self.count)
 
-    def _call_first(self) -> None:
-        if self._queue:
-            self._queue[0].called.set()
+    def _take_front(self, most_bytes: int | None) -> Batch:
+        """Take what has to be copied: it was taken before, or not all of it is to go."""
+        lines = self._front + self._page.getbuffer()[: self._page.tell()]
+        self._page.seek(0)
+        cut = len(lines)
+        if most_bytes is not None and cut > most_bytes:
+            cut = lines.rfind(b"\n", 0, most_bytes) + 1 or lines.find(b"\n") + 1
+        taken, self._front = lines[:cut], lines[cut:]
+        return Batch(taken, len(taken), taken.count(b"\n"))
 
     def _make_urgent(self) -> None:
         self._hurry.set()
         self._urgent.set()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
 
 
 async def _until(event: anyio.Event, deadline: float) -> None:
@@ -183,25 +191,3 @@ def again(error: RecorderError) -> RecorderError:
     copy = type(error)(*error.args)
     copy.__cause__ = error.__cause__
     return copy
-
-
-def _together(one: Batch, other: Batch) -> Batch:
-    return Batch((*one.pieces, *other.pieces), one.size + other.size, one.count + other.count)
-
-
-def _split(batch: Batch, most_bytes: int | None) -> tuple[Batch, Batch]:
-    """Split off whole pieces that fit into *most_bytes*, else whole lines, but at least one."""
-    if most_bytes is None or batch.size <= most_bytes:
-        return batch, Batch()
-    first, *others = batch.pieces
-    if len(first) > most_bytes:
-        cut = first.rfind(b"\n", 0, most_bytes) + 1 or first.find(b"\n") + 1
-        return _batch(first[:cut]), _batch(first[cut:], *others)
-    ends = list(accumulate(map(len, batch.pieces)))
-    count = bisect_right(ends, most_bytes)
-    return _batch(*batch.pieces[:count]), _batch(*batch.pieces[count:])
-
-
-def _batch(*pieces: bytes) -> Batch:
-    kept = tuple(filter(None, pieces))
-    return Batch(kept, sum(map(len, kept)), sum(piece.count(b"\n") for piece in kept))

@@ -67,7 +67,7 @@ class Segment:
         """Its place among the segments."""
         return _number(self.path)
 
-    def append(self, content: bytes) -> None:
+    def append(self, content: bytes | memoryview) -> None:
         """Write all of *content*.
 
         Raises:

@@ -51,9 +51,9 @@ def test_a_segment_begins_by_saying_what_it_is(tmp_path):
 
 
 def test_what_is_appended_is_synced_once(tmp_path, disk):
-    """All pieces of a batch share one sync; the bytes written are told."""
+    """All lines of a batch share one sync; the bytes written are told."""
     chain = chain_on(disk, tmp_path)
-    assert chain.append([b"one\n", b"two\n"], ()) == 8
+    assert chain.append(b"one\ntwo\n", ()) == 8
     chain.close()
     assert contents(chain) == [b"one\ntwo\n"]
     assert disk.calls.count("sync") == 1
@@ -62,7 +62,7 @@ def test_what_is_appended_is_synced_once(tmp_path, disk):
 def test_without_sync_nothing_is_synced(tmp_path, disk):
     """``sync="none"`` writes and leaves the rest to the operating system."""
     chain = chain_on(disk, tmp_path, sync="none")
-    chain.append([b"one\n"], ())
+    chain.append(b"one\n", ())
     chain.close()
     assert disk.calls.count("sync") == 0
 
@@ -70,10 +70,10 @@ def test_without_sync_nothing_is_synced(tmp_path, disk):
 def test_a_full_segment_is_followed_by_another_that_repeats_what_was_declared(tmp_path):
     """No segment outgrows its size, but a batch always fits into a new one."""
     chain = chain_on(Disk(), tmp_path, segment_bytes=400)
-    written = chain.append([b"a" * 400 + b"\n"], [b"tools\n"])
+    written = chain.append(b"a" * 400 + b"\n", [b"tools\n"])
     assert written == 401
-    written += chain.append([b"b\n"], [b"tools\n"])
-    written += chain.append([b"c\n"], [b"tools\n"])
+    written += chain.append(b"b\n", [b"tools\n"])
+    written += chain.append(b"c\n", [b"tools\n"])
     chain.close()
     first, second = contents(chain)
     assert first == b"a" * 400 + b"\n"
@@ -85,12 +85,12 @@ def test_a_full_segment_is_followed_by_another_that_repeats_what_was_declared(tm
 def test_a_segment_that_failed_is_never_touched_again(tmp_path, disk):
     """The next batch goes to a new one; what the old one holds stays there."""
     chain = chain_on(disk, tmp_path)
-    chain.append([b"one\n"], ())
+    chain.append(b"one\n", ())
     disk.fail("sync", errno.EIO, times=1)
     with pytest.raises(OSError, match="Input/output"):
-        chain.append([b"two\n"], ())
+        chain.append(b"two\n", ())
     assert not chain.fresh
-    chain.append([b"two\n"], ())
+    chain.append(b"two\n", ())
     chain.close()
     assert contents(chain) == [b"one\ntwo\n", b"two\n"]
 
@@ -99,14 +99,14 @@ def test_a_segment_that_failed_is_never_touched_again(tmp_path, disk):
 def test_a_fresh_segment_that_had_no_room_leaves_no_litter(tmp_path, disk, code):
     """However often it is tried, only what holds facts remains."""
     chain = chain_on(disk, tmp_path)
-    chain.append([b"one\n"], ())
+    chain.append(b"one\n", ())
     disk.fail("sync", code)
     for _ in range(3):
         with pytest.raises(OSError, match=os.strerror(code)):
-            chain.append([b"two\n"], ())
+            chain.append(b"two\n", ())
     assert chain.fresh
     disk.mend()
-    chain.append([b"two\n"], ())
+    chain.append(b"two\n", ())
     chain.close()
     assert contents(chain) == [b"one\ntwo\n", b"two\n"]
 
@@ -116,7 +116,7 @@ def test_a_fresh_segment_that_broke_otherwise_is_kept(tmp_path, disk):
     chain = chain_on(disk, tmp_path)
     disk.fail("sync", errno.EIO)
     with pytest.raises(OSError, match="Input/output"):
-        chain.append([b"one\n"], ())
+        chain.append(b"one\n", ())
     chain.close()
     assert contents(chain) == [b"one\n"]
 
@@ -128,7 +128,7 @@ def test_litter_that_can_not_be_removed_is_not_the_error(tmp_path, disk):
     disk.fail("close", errno.EIO)
     disk.fail("remove", errno.EIO)
     with pytest.raises(OSError, match="No space left"):
-        chain.append([b"one\n"], ())
+        chain.append(b"one\n", ())
 
 
 @pytest.mark.parametrize("call", ["make_directory", "create", "sync_directory", "write"])
@@ -146,7 +146,7 @@ def test_a_segment_that_was_removed_is_an_error(tmp_path):
     chain = chain_on(Disk(), tmp_path)
     segments(chain.directory)[0].unlink()
     with pytest.raises(FileNotFoundError, match="removed"):
-        chain.append([b"one\n"], ())
+        chain.append(b"one\n", ())
 
 
 def test_closing_twice_is_no_error(tmp_path):

@@ -25,7 +25,7 @@ from recorder.events import (
     UserSpoke,
     timestamp,
 )
-from recorder.framing import check, checksum, frame, unframe
+from recorder.framing import check, checksum, frame, frame_into, unframe
 from recorder.messages import Message, Times, ToolCall, Usage
 
 LONE = st.sampled_from(["\ud800", "a\udfffb", "\udc00\ud800"])
@@ -110,6 +110,14 @@ def test_a_line_is_read_back_as_the_event_it_was_made_of(event):
     assert unframe(line.removesuffix(b"\n")) == event
 
 
+@given(EVENTS, st.binary(max_size=2000))
+def test_a_line_takes_the_place_of_another(event, before):
+    """A buffer that is used again and again holds the line and nothing else."""
+    buffer = bytearray(before)
+    frame_into(event, buffer)
+    assert buffer == frame(event)
+
+
 @given(EVENTS)
 def test_a_line_is_one_line_of_plain_json(event):
     """Only the last byte is a newline, the checksum is the last member, the text is UTF-8."""
@@ -148,6 +156,9 @@ def test_an_event_of_a_later_version_is_kept_byte_for_byte(fields, spaces):
     assert isinstance(event, Unknown)
     assert (event.event, event.session, event.seq, event.raw) == ("dreamt", "s", 3, body)
     assert frame(event) == line + b"\n"
+    buffer = bytearray()
+    frame_into(event, buffer)
+    assert buffer == line + b"\n"
 
 
 def test_a_field_of_a_later_version_is_no_error():

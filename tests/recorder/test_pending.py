@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import anyio
 import pytest
 
@@ -19,7 +21,8 @@ async def add(pending, line=LINE):
         await pending.enter(len(line))
     else:
         pending.room = room
-    pending.lines.append(line)
+    pending.add(line)
+    pending.count += 1
 
 
 async def add_all(pending, lines, added):
@@ -41,7 +44,7 @@ async def test_lines_are_taken_in_the_order_they_were_added():
     for number in range(3):
         await add(pending, b"%d\n" % number)
     assert (pending.size, pending.count) == (6, 3)
-    assert pending.take(None) == Batch((b"0\n1\n2\n",), 6, 3)
+    assert pending.take(None) == Batch(b"0\n1\n2\n", 6, 3)
     assert (pending.size, pending.count) == (0, 0)
     assert pending.take(None) == Batch()
 
@@ -73,7 +76,7 @@ async def test_a_line_larger_than_the_buffer_comes_in_alone():
         pending.take(None)
         await anyio.wait_all_tasks_blocked()
         assert added == [long]
-        assert pending.take(None).pieces == (long,)
+        assert pending.take(None).lines == long
 
 
 async def test_nobody_gets_past_the_first_of_the_queue():
@@ -116,7 +119,7 @@ async def test_who_gives_up_waiting_makes_way():
         assert added == []
         pending.take(None)
     assert added == [b"2\n"]
-    assert pending.take(None).pieces == (b"2\n",)
+    assert pending.take(None).lines == b"2\n"
 
 
 async def test_who_was_called_and_is_cancelled_makes_way_too():
@@ -187,11 +190,51 @@ async def test_what_could_not_be_written_comes_first_again():
     pending.put_back(batch)
     await pending.gather(window_ends=0, hurry_ends=0)
     assert (pending.size, pending.count) == (6, 3)
-    assert pending.take(None) == Batch((b"0\n1\n", b"2\n"), 6, 3)
+    assert pending.take(None) == Batch(b"0\n1\n2\n", 6, 3)
+
+
+async def test_memory_that_was_written_is_filled_again():
+    """Two pages take turns, and each holds only what came since."""
+    pending = Pending(1000)
+    for number in range(6):
+        await add(pending, b"%d\n" % number)
+        batch = pending.take(None)
+        assert bytes(batch.lines) == b"%d\n" % number
+        pending.done(batch)
+        with pytest.raises(ValueError, match="released"):
+            bytes(batch.lines)
+
+
+async def test_what_one_long_line_took_is_not_kept():
+    """Later lines come into pages of their usual size."""
+    pending, long = Pending(SIZE), b"x" * 100_000 + b"\n"
+    tracemalloc.start()
+    try:
+        await add(pending, long)
+        del long
+        pending.done(pending.take(None))
+        for _ in range(3):
+            await add(pending)
+            pending.done(pending.take(None))
+        assert tracemalloc.get_traced_memory()[0] < 50_000
+    finally:
+        tracemalloc.stop()
+
+
+async def test_a_page_that_could_not_be_written_is_left_to_whoever_holds_it():
+    """A failed write may still be looked at by its error; what comes next goes elsewhere."""
+    pending = Pending(1000)
+    await add(pending, b"0\n")
+    batch = pending.take(None)
+    pending.put_back(batch)
+    for number in (1, 2, 3):
+        await add(pending, b"%d\n" % number)
+        pending.done(pending.take(None))
+    assert bytes(batch.lines) == b"0\n"
 
 
 async def test_no_more_is_taken_than_fits():
-    """Whole pieces where they fit, else whole lines, but at least one."""
+    """Whole lines that fit, but at least one."""
     pending = Pending(1000)
     await add_all(pending, [b"0\n", b"1\n", b"long line\n"], [])
     first = pending.take(None)
@@ -201,7 +244,7 @@ async def test_no_more_is_taken_than_fits():
     pending.put_back(second)
     pending.put_back(first)
     taken = [pending.take(most) for most in (5, 3, 3, 100, 100)]
-    assert [b"".join(batch.pieces) for batch in taken] == [
+    assert [bytes(batch.lines) for batch in taken] == [
         b"0\n1\n",
         b"long line\n",
         b"2\n",
