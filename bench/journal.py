@@ -15,6 +15,7 @@ one after the other over the same events.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import math
 import statistics
@@ -40,6 +41,8 @@ Record = Callable[[Event], Awaitable[None]]
 _TEXT = "The build failed in the third step; the log says that the header was not found. " * 8
 _TS = "2026-11-22T17:00:00.000Z"
 _SETTINGS = JournalSettings()
+_ROUNDS = 5
+"""How often the events of a saturated recorder are given to it: starting is not what is measured."""
 
 
 def events(session: str, count: int) -> list[Event]:
@@ -89,11 +92,12 @@ class Timed(Disk):
 
 
 async def saturate(sessions: Sessions, accept: Record) -> None:
-    """Let every session record as fast as it can."""
+    """Let every session record as fast as it can, the same again and again."""
 
     async def record(mine: Sequence[Event]) -> None:
-        for event in mine:
-            await accept(event)
+        for _ in range(_ROUNDS):
+            for event in mine:
+                await accept(event)
 
     async with anyio.create_task_group() as tasks:
         for mine in sessions:
@@ -146,8 +150,19 @@ Rival = Callable[[Sessions, Path], Awaitable[None]]
 
 
 def cost(rival: Rival, sessions: Sessions) -> tuple[float, float]:
-    """CPU and wall time of *rival*, in microseconds an event."""
-    count = sum(map(len, sessions))
+    """CPU and wall time of *rival*, in microseconds an event.
+
+    It runs twice, and the second run counts: memory that a virtual machine has never used before
+    costs the first to write into it up to ten times as much as writing.
+    """
+    _once(rival, sessions)
+    return _once(rival, sessions)
+
+
+def _once(rival: Rival, sessions: Sessions) -> tuple[float, float]:
+    count = sum(map(len, sessions)) * _ROUNDS
+    gc.collect()
+    gc.freeze()  # the events are not the recorder's to look through
     with tempfile.TemporaryDirectory() as folder:
 
         async def timed() -> tuple[float, float]:
@@ -163,7 +178,7 @@ def saturation(session_count: int, count: int) -> dict[str, float]:
     """Compare the rivals over *count* events."""
     each = max(3, count // session_count)
     sessions = [events(f"session-{number:04d}-0", each) for number in range(session_count)]
-    few = [mine[: max(1, each // 10)] for mine in sessions]
+    few = [mine[: max(1, each // 50)] for mine in sessions]
     encode_cpu, _ = cost(encode_only, sessions)
     hold_cpu, _ = cost(encode_and_hold, sessions)
     journal_cpu, journal_wall = cost(journal, sessions)
@@ -290,7 +305,7 @@ def main() -> None:
     """Measure and print one line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--events", type=int, default=60_000, help="at saturation")
+    parser.add_argument("--events", type=int, default=60_000, help="at saturation, in each round")
     parser.add_argument("--rate", type=float, default=4_000.0, help="events a second when steady")
     parser.add_argument("--seconds", type=float, default=2.0, help="of each steady measurement")
     asked = parser.parse_args()
