@@ -42,7 +42,7 @@ _TEXT = "The build failed in the third step; the log says that the header was no
 _TS = "2026-11-22T17:00:00.000Z"
 _SETTINGS = JournalSettings()
 _ROUNDS = 5
-"""How often the events of a saturated recorder are given to it: starting is not what is measured."""
+"""How often the events are given to a saturated recorder: starting is not what is measured."""
 
 
 def events(session: str, count: int) -> list[Event]:
