@@ -138,7 +138,8 @@ class Mirror(msgspec.Struct, frozen=True):
         before = self._usable()
         if before is None:
             self.remove()
-            self.folder.mkdir(mode=0o700, parents=True)
+            self.folder.parent.mkdir(mode=0o700, exist_ok=True)  # not open to others
+            self.folder.mkdir(mode=0o700)
         # The mark is empty while the copy is made, and an empty mark stands for nothing. Its time
         # is what the clock of the file system says.
         with (

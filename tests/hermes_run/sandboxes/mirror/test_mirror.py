@@ -38,6 +38,19 @@ def test_a_restored_workspace_is_what_it_was_before_the_step(mirror, workspace, 
     assert everything(workspace) == before
 
 
+def test_nobody_else_may_look_into_a_mirror(mirror):
+    """Neither into it nor into the folder of all mirrors, whatever the process would let them."""
+    before = os.umask(0)
+    try:
+        assert mirror.update(3)
+    finally:
+        os.umask(before)
+    for folder in (mirror.folder, mirror.folder.parent):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    for file in mirror.folder.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
 NAMES = st.sampled_from(["a", "b", "c", "a/a", "a/b", "b/a", "b/a/c", os.fsdecode(b"\xff\n")])
 OPERATION = st.one_of(
     st.tuples(st.sampled_from(["write", "append"]), NAMES, st.binary(max_size=9)),
