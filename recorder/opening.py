@@ -42,7 +42,7 @@ async def open_record(
         disk: what to write with.
 
     Raises:
-        RunExistsError: there is a run in *directory* already.
+        RunExistsError: there is a run in *directory* already, and a session was begun in it.
         RunLockedError: another process owns *directory*.
         RunDirectoryError: *directory* can't be used.
         JournalError: the disk refuses the record.
@@ -66,7 +66,7 @@ async def reopen_record(
     """Go on with the record of a run, in a segment of its own; the directory is owned already.
 
     Rows that are missing are written first. When the block ends, rows that sessions had before
-    they went on are gone.
+    they went on are gone. A run of which a crash left nothing, not even its id, gets another id.
 
     Args:
         directory: the run directory.
@@ -83,7 +83,7 @@ async def reopen_record(
     await _blocking(mend, path, past, disk)
     async with (
         open_rows_of(path, disk) as opened,
-        _recording(opened, past.run, settings, past) as record,
+        _recording(opened, past.run or _name(path), settings, past) as record,
     ):
         yield record
 

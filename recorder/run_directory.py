@@ -21,8 +21,9 @@ import anyio.to_thread
 
 from recorder import files
 from recorder.disk import Disk
-from recorder.errors import JournalError, RunDirectoryError, RunExistsError
+from recorder.errors import CorruptJournalError, JournalError, RunDirectoryError, RunExistsError
 from recorder.lock import own
+from recorder.reader import Torn, read
 from recorder.segment import segments
 
 JOURNAL = "journal"
@@ -100,6 +101,27 @@ async def open_new(path: Path, disk: Disk) -> AsyncGenerator[RunDirectory]:
         yield directory
 
 
+def was_begun(path: Path) -> bool:
+    """Whether there is a run in *path* in which a session started, or that ended without any.
+
+    A process that died at its very beginning leaves segments of which nothing is worth keeping. A
+    journal that does not check may hold anything, and counts as begun.
+
+    Raises:
+        OSError: *path* can't be read.
+        RunDirectoryError: its journal can't be read.
+    """
+    journal = path / JOURNAL
+    if not (journal.exists() and segments(journal)):
+        return False
+    if (path / STATISTICS).exists():
+        return True
+    try:
+        return any(not isinstance(entry, Torn) and entry.event.session for entry in read(journal))
+    except CorruptJournalError:
+        return True
+
+
 @asynccontextmanager
 async def own_existing(path: Path) -> AsyncGenerator[None]:
     """Own the run directory *path*, which must hold a run.
@@ -134,13 +156,13 @@ def _claim(stack: AsyncExitStack, path: Path, disk: Disk) -> None:
         disk.make_directory(path)
         stack.enter_context(own(path))
         _refuse_a_run(path)
+        _clear(path, disk)
     except OSError as error:
         raise RunDirectoryError(f"{path} can't be used as a run directory: {error}") from error
 
 
 def _refuse_a_run(path: Path) -> None:
-    journal = path / JOURNAL
-    if journal.exists() and segments(journal):
+    if was_begun(path):
         raise RunExistsError(
             f"{path} holds a run already: go on with `hermes-run resume {path}`, "
             "or choose another name"
@@ -148,6 +170,15 @@ def _refuse_a_run(path: Path) -> None:
     for name in (TRAJECTORIES, FAILED):
         if (path / name).exists() and (path / name).stat().st_size:
             raise RunExistsError(f"{path / name} holds rows already: choose another name")
+
+
+def _clear(path: Path, disk: Disk) -> None:
+    """Remove the segments of a process that died before it began anything; they name its run."""
+    left = segments(path / JOURNAL) if (path / JOURNAL).exists() else []
+    for segment in left:
+        disk.remove(segment)
+    if left:
+        files.sweep(path, disk)
 
 
 async def _close(rows: files.Rows) -> None:

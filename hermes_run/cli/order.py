@@ -11,10 +11,11 @@ from hermes_run.config import Settings
 from hermes_run.intake import Intake
 from hermes_run.prompts import check_file, count_rows, read_prompts
 from hermes_run.run import name_run
+from hermes_run.run_json import RUN
 from hermes_run.tools.toolbox import Toolbox
 from hermes_run.tools.toolsets import load_toolbox
 from recorder.errors import RunExistsError
-from recorder.run_directory import JOURNAL
+from recorder.run_directory import JOURNAL, was_begun
 
 _STEM = 100
 
@@ -38,7 +39,8 @@ def make_order(prompts: Path, settings: Settings) -> Order:
     """
     check_file(prompts)
     directory = name_run(settings, prompts.stem[:_STEM])
-    if (directory / JOURNAL).exists():
+    begun = (directory / JOURNAL).exists() and (directory / RUN).exists()
+    if begun or was_begun(directory):
         raise RunExistsError(
             f"{directory} holds a run already: go on with `hermes-run resume {directory}`, "
             "or choose another --name"

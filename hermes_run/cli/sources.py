@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import TypeAlias
@@ -79,6 +80,22 @@ def _take_file(app: App, arguments: ArgumentCollection) -> None:
     _fill(_read(path), path, app, arguments)
 
 
+def _nothing_in(directory: Path) -> str:
+    """Say what there is in the place of a run that could go on."""
+    from recorder.errors import RunDirectoryError
+    from recorder.run_directory import JOURNAL, was_begun
+
+    if not (directory / JOURNAL).is_dir():
+        return f"{directory} holds no run: name a run directory, like runs/NAME"
+    with suppress(OSError, RunDirectoryError):
+        if not was_begun(directory):
+            return (
+                f"the run in {directory} was cut off before anything was begun: type what you "
+                f"typed, `hermes-run --name {directory.name} PROMPTS`, and it begins there"
+            )
+    return f"{directory} can't be gone on with: there is no run.json that says what it was asked"
+
+
 def recorded(app: App, commands: Commands, arguments: ArgumentCollection) -> None:
     """Take what the run that is to be resumed was asked, before any variable is.
 
@@ -94,9 +111,7 @@ def recorded(app: App, commands: Commands, arguments: ArgumentCollection) -> Non
     try:
         document = object_of(decode(path.read_bytes()))
     except FileNotFoundError as error:
-        raise CycloptsError(
-            msg=f"{given[0].value} holds no run: name a run directory, like runs/NAME"
-        ) from error
+        raise CycloptsError(msg=_nothing_in(path.parent)) from error
     except (OSError, ValueError) as error:
         raise CycloptsError(msg=f"the run can't be resumed: {path}: {error}") from error
     known = {item.name for item in fields(Settings)} - set(SECRET)
