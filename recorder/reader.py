@@ -59,7 +59,7 @@ class Folded(msgspec.Struct, frozen=True):
 
 
 def lines(path: Path, offset: int = 0, before: int = 0) -> Iterator[Line]:
-    """Split a file at 0x0A only, holding one line at a time.
+    """Split a file at 0x0A only, holding one line at a time; one without its end is the last.
 
     Args:
         path: the file.
@@ -74,6 +74,8 @@ def lines(path: Path, offset: int = 0, before: int = 0) -> Iterator[Line]:
         for number, content in enumerate(file, start=before + 1):
             complete = content.endswith(b"\n")
             yield Line(number, content[:-1] if complete else content, complete)
+            if not complete:
+                return  # what a writer adds to it meanwhile would look like a line of its own
 
 
 def read_segment(path: Path) -> Iterator[Entry | Torn]:
@@ -83,7 +85,8 @@ def read_segment(path: Path) -> Iterator[Entry | Torn]:
         CorruptJournalError: a line that can't be a torn tail does not check.
         OSError: the file can't be read.
     """
-    return (read_line(path.name, line) for line in lines(path))
+    segment = path.name
+    return (read_line(segment, line) for line in lines(path))
 
 
 def read_line(segment: str, line: Line) -> Entry | Torn:
@@ -155,7 +158,9 @@ class Order:
             CorruptJournalError: it differs from the one there was, or one before it is missing.
         """
         event, crc = entry.event, int(entry.checksum, 16)
-        seen = self._checksums.setdefault(event.session, array("I"))
+        seen = self._checksums.get(event.session)
+        if seen is None:
+            seen = self._checksums[event.session] = array("I")
         if event.seq == len(seen):
             seen.append(crc)
             return True

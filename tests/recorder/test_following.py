@@ -12,7 +12,7 @@ from recorder.events import SegmentOpened
 from recorder.following import Follower
 from recorder.framing import frame
 from recorder.journal import open_journal
-from recorder.reader import Order, Torn
+from recorder.reader import Order, Torn, read
 from recorder.segment import segments
 from recorder.settings import JournalSettings
 
@@ -56,6 +56,18 @@ def test_a_line_that_is_being_written_is_waited_for(tmp_path, said):
         found += list(follower.news())
     assert [entry.event for entry in found] == [OPENED, said(0), said(1)]
     assert [entry.line for entry in found] == [1, 2, 3]
+
+
+def test_a_line_that_is_finished_while_it_is_read_is_no_two_lines(tmp_path, said):
+    """Who reads once sees the beginning, as a tail; the rest is no line of its own."""
+    path = tmp_path / "00000-me.jsonl"
+    whole = frame(OPENED) + frame(said(0))
+    path.write_bytes(whole[:-9])
+    reading = read(tmp_path)
+    found = [next(reading), next(reading)]
+    path.write_bytes(whole + frame(said(1)))
+    assert list(reading) == []
+    assert found[1] == Torn(path.name, 2, len(frame(said(0))) - 9)
 
 
 def test_what_a_process_left_half_written_is_not_waited_for(tmp_path, said):
