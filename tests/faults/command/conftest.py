@@ -76,9 +76,10 @@ class Watched:
         self._pasts: list[Past] = []
         self._asked: list[dict[str, int]] = []
 
-    def begin(self, *more: object, **options: Any) -> subprocess.Popen[str]:
+    def begin(self, *more: object, concurrency: int = 32, **options: Any) -> subprocess.Popen[str]:
         """Begin the run."""
-        return self._process(*typed(self.endpoint), *more, self._prompts, **options)
+        typed = [*asked_of(self.endpoint), "--concurrency", concurrency, *more]
+        return self._process(*typed, self._prompts, **options)
 
     def resume(self, *more: object, **options: Any) -> subprocess.Popen[str]:
         """Go on with the run."""
@@ -109,10 +110,10 @@ class Watched:
         return past
 
 
-def typed(endpoint: Any) -> list[object]:
+def asked_of(endpoint: Any) -> list[object]:
     """What is typed to begin a run, but for its prompts."""
-    where = ["--model", "m", "--base-url", endpoint.url, "--name", RUN.name]
-    return [*where, "--concurrency", 32, "--progress", "plain"]
+    where = ["--model", "m", "--base-url", endpoint.url]
+    return [*where, "--name", RUN.name, "--progress", "plain"]
 
 
 def rows_of(directory: Path) -> dict[str, dict[str, Any]]:
@@ -185,7 +186,7 @@ def watch(new_endpoint, process, finish, wholes, folder, monkeypatch) -> Callabl
         shutil.rmtree("runs", ignore_errors=True)
         if prompts not in wholes:
             endpoint = new_endpoint()
-            done = finish(*typed(endpoint), prompts)
+            done = finish(*asked_of(endpoint), prompts)
             assert done.code == 0, done.err
             assert set(endpoint.asked.values()) == {1}
             wholes[prompts] = Whole(rows_of(RUN), set(endpoint.asked))
