@@ -1,0 +1,162 @@
+"""What it takes to go on with a large run, most of whose sessions are done.
+
+``python -m bench.resume`` prints one JSON line. A run of 100,000 sessions, of four replies and
+about fifteen facts each, is made of a small one that really ran (:mod:`bench.grown`), and
+``hermes-run resume`` goes on with it in a process of its own. Times are in seconds, of CPU in all
+threads and children, memory is the peak of the largest process.
+
+- *finished*: every session has ended, so all the work is to see that. The budget is 30 s, 500 MB.
+- *parts*: the same in this process: reading the journal, comparing the prompts file with it, and
+  looking at the rows; also one line of each, in microseconds, for what it grows with.
+- *in_flight*: one session in a hundred was cut off after its first reply and goes on against the
+  simulated model with real tools, which is most of what that costs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any, TypeVar
+
+import anyio
+
+from bench.grown import command, grow
+from hermes_run.config import Settings
+from hermes_run.intake import Intake
+from hermes_run.prompts import read_prompts
+from hermes_run.resume import Choices, Rows, compare_rows
+from hermes_run.tools.toolsets import load_toolbox
+from recorder.mending import mend
+from recorder.run_directory import JOURNAL, TRAJECTORIES
+from recorder.segment import segments
+from recorder.standing import Standings, stand
+
+Figures = dict[str, float]
+Value = TypeVar("Value")
+
+
+def resume(run: Path) -> Figures:
+    """Go on with *run* through the real command; gives what that took."""
+    begun = time.perf_counter()
+    with subprocess.Popen(
+        command("resume", run), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as child:
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise SystemExit(f"hermes-run resume gave {child.returncode}")
+    return {
+        "wall_s": time.perf_counter() - begun,
+        "cpu_s": used.ru_utime + used.ru_stime,
+        "peak_mb": used.ru_maxrss / 1024,
+    }
+
+
+def parts(run: Path, prompts: Path) -> Figures:
+    """Do in this process what a resumption does before anything goes on; CPU, in seconds."""
+    stand_s, standings = timed(lambda: stand(run / JOURNAL))
+    compare_s, rows = timed(lambda: anyio.run(compare, standings, prompts))
+    mend_s, made = timed(lambda: mend(run, standings))
+    if (rows.begun, rows.going, rows.gone, made) != (0, 0, (), 0):
+        raise SystemExit("the run was not finished")
+    lines = sum(path.read_bytes().count(b"\n") for path in segments(run / JOURNAL))
+    count = len(standings.sessions)
+    return {
+        "stand_s": stand_s,
+        "compare_s": compare_s,
+        "mend_s": mend_s,
+        "stand_us_a_line": stand_s / lines * 1e6,
+        "compare_us_a_row": compare_s / count * 1e6,
+        "mend_us_a_row": mend_s / count * 1e6,
+    }
+
+
+def timed(work: Callable[[], Value]) -> tuple[float, Value]:
+    """Give the CPU that *work* takes, and what it gives."""
+    begun = time.process_time()
+    value = work()
+    return time.process_time() - begun, value
+
+
+async def compare(standings: Standings, prompts: Path) -> Rows:
+    """Compare the prompts file with the record."""
+    async with opened(prompts) as intake:
+        return await compare_rows(intake, standings, Choices())
+
+
+@asynccontextmanager
+async def opened(prompts: Path) -> AsyncGenerator[Intake]:
+    """Read a prompts file as a run does."""
+    settings = Settings()
+    async with aclosing(read_prompts(prompts)) as rows:
+        yield Intake(rows, settings, load_toolbox(settings.toolsets))
+
+
+def finished(count: int, repeats: int) -> dict[str, Any]:
+    """Measure a run of *count* sessions that have all ended."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = grow(Path(folder), count, in_flight=0)
+        prompts = Path(folder, "prompts.jsonl")
+        sizes = {
+            "journal_mb": sum(path.stat().st_size for path in segments(run / JOURNAL)) / 2**20,
+            "rows_mb": (run / TRAJECTORIES).stat().st_size / 2**20,
+            "prompts_mb": prompts.stat().st_size / 2**20,
+        }
+        whole, pieces = list[Figures](), list[Figures]()
+        for _ in range(repeats):
+            whole.append(resume(run))
+            pieces.append(parts(run, prompts))
+    return {**rounded(sizes), "finished": summary(whole), "parts": summary(pieces)}
+
+
+def in_flight(count: int) -> Figures:
+    """Measure a run of which one session in a hundred goes on."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = grow(Path(folder), count, in_flight=max(1, count // 100))
+        figures = resume(run)
+        sessions = stand(run / JOURNAL).sessions.values()
+        if not all(each.over for each in sessions):
+            raise SystemExit("not all sessions went on to their end")
+        going = sum(each.attempt == 2 for each in sessions)
+    return rounded({**figures, "went_on": going})
+
+
+def summary(repeats: Iterable[Figures]) -> dict[str, Figures]:
+    """The median of each figure, and its lowest and highest."""
+    columns: dict[str, list[float]] = {}
+    for one in repeats:
+        for name, value in one.items():
+            columns.setdefault(name, []).append(value)
+    return {
+        name: rounded({"median": median(values), "low": min(values), "high": max(values)})
+        for name, values in columns.items()
+    }
+
+
+def rounded(figures: Figures) -> Figures:
+    """Leave two decimals."""
+    return {name: round(value, 2) for name, value in figures.items()}
+
+
+def main() -> None:
+    """Measure and print one line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sessions", type=int, default=100_000)
+    parser.add_argument("--repeats", type=int, default=3)
+    asked = parser.parse_args()
+    answer: dict[str, Any] = {"bench": "resume", "sessions": asked.sessions}
+    answer |= {"repeats": asked.repeats, **finished(asked.sessions, asked.repeats)}
+    answer |= {"in_flight": in_flight(asked.sessions)}
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()
