@@ -63,10 +63,24 @@ def test_a_journal_that_is_damaged_is_refused_with_what_to_type(
     assert tree() == before
 
 
+def test_a_tail_that_was_torn_is_skipped_and_said(begin, resume, endpoint, tree):
+    """It was never promised; the segment stays as the crash left it."""
+    begin("ab", broken="b")
+    (segment,) = (RUN / "journal").iterdir()
+    with segment.open("ab") as file:
+        file.write(b'{"half')
+    torn = segment.read_bytes()
+    done = resume()
+    assert done.code == 0, done.err
+    assert "1 torn tail(s) skipped: they were never promised\n" in done.err
+    assert endpoint.prompts == ["b"]
+    assert tree()[str(segment)] == torn
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        ((RUN / "run.json").unlink, "runs/mine holds no run: name a run directory"),
+        ((RUN / "run.json").unlink, "there is no run.json that says what it was asked"),
         (lambda: (RUN / "run.json").write_text("{"), "the run can't be resumed: runs/mine/run"),
         (lambda: (RUN / "journal").rename(RUN / "gone"), "name a folder that has journal/ in it"),
         (Path("prompts.jsonl").unlink, "prompts.jsonl does not exist"),
