@@ -98,3 +98,13 @@ def test_what_the_disk_refuses_comes_out(tmp_path, disk):
         disk.fail(call, errno.EIO)
         with pytest.raises(OSError, match="Input/output"):
             act()
+
+
+@pytest.mark.parametrize("also", ["links", "close"])
+def test_a_file_that_can_not_be_looked_at_is_given_back(tmp_path, disk, also):
+    """Nobody else has its descriptor; the first error is the one that comes out."""
+    disk.fail(also, errno.EBADF)
+    disk.fail("links", errno.EIO)
+    with pytest.raises(OSError, match="Input/output"):
+        Segment.create(tmp_path, "me", disk)
+    assert disk.calls == ["create", "links", "close"]
