@@ -21,7 +21,7 @@ from hermes_run.prompts import Prompt, Reading
 from recorder.framing import check, frame, unframe
 from recorder.json_text import decode, encode
 from recorder.reader import lines
-from recorder.run_directory import JOURNAL, TRAJECTORIES
+from recorder.run_directory import JOURNAL, STATISTICS, TRAJECTORIES
 from recorder.segment import segments
 from recorder.settings import JournalSettings
 
@@ -76,6 +76,7 @@ def grow(folder: Path, count: int, in_flight: int) -> Path:
                     rows.write(_row(one, prompt))
             journal.write(_interleaved(copies))
         journal.close()
+    (run / STATISTICS).unlink()  # they are of the small run
     _retell(run / "run.json", prompts, count)
     return run
 

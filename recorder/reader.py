@@ -98,7 +98,7 @@ def read_line(segment: str, line: Line) -> Entry | Torn:
     try:
         event = unframe(line.content)
     except CorruptJournalError as error:
-        if line.complete or _checks(line.content):
+        if line.complete or checks(line.content):
             raise CorruptJournalError(f"{segment}, line {line.number}: {error}") from error
         return Torn(segment, line.number, len(line.content))
     entry = Entry(event, segment, line.number, checksum(line.content))
@@ -222,7 +222,8 @@ class Folding:
         return Session(tools=self._tools[event.tools_hash])
 
 
-def _checks(content: bytes) -> bool:
+def checks(content: bytes) -> bool:
+    """Whether a line, newline excluded, ends with its checksum."""
     try:
         check(content)
     except CorruptJournalError:

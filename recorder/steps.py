@@ -39,6 +39,9 @@ def pair(step: Step) -> Pairing:
     Where no result carries an id and there are as many results as calls, they match by position.
     """
     calls, results = step.reply.calls, step.results
+    if len(calls) == len(results) <= 1 and all(r.call_id == calls[0].id for r in results):
+        # Most steps are like this, and those of a whole run are asked about.
+        return Pairing(tuple(zip(calls, results, strict=True)))
     if results and len(results) == len(calls) and not any(r.call_id for r in results):
         return Pairing(tuple(zip(calls, results, strict=True)))
     waiting: dict[str | None, deque[int]] = {}

@@ -11,7 +11,7 @@ import msgspec
 from recorder.errors import CorruptJournalError
 from recorder.events import SegmentOpened, seconds
 from recorder.framing import check, checksum, unframe
-from recorder.reader import Entry, Line, Torn, lines
+from recorder.reader import Entry, Line, Torn, checks, lines
 from recorder.verifying.faults import Place
 
 
@@ -23,11 +23,16 @@ class Extent(msgspec.Struct, frozen=True):
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """A line that checks; ``body`` is the part that its checksum covers."""
+    """A line that checks, and what stands in it, newline excluded."""
 
     entry: Entry
     place: Place
-    body: bytes
+    content: bytes
+
+    @property
+    def body(self) -> bytes:
+        """The part of it that its checksum covers."""
+        return check(self.content)
 
 
 class Corrupt(msgspec.Struct, frozen=True):
@@ -47,8 +52,9 @@ def scan(extent: Extent) -> Iterator[Sighting]:
     Raises:
         OSError: it can't be read.
     """
-    for line, place in _placed(extent):
-        yield _look(line, place)
+    name = extent.path.name
+    for line, offset in _within(extent):
+        yield _look(line, Place(name, line.number, offset))
 
 
 def last_lines(extents: list[Extent]) -> tuple[dict[str, int], str]:
@@ -62,7 +68,7 @@ def last_lines(extents: list[Extent]) -> tuple[dict[str, int], str]:
     last: dict[str, int] = {}
     run, number = "", 0
     for extent in extents:
-        for line, _ in _placed(extent):
+        for line, _ in _within(extent):
             name = _session_of(line.content)
             if name:
                 last[name] = number
@@ -72,31 +78,28 @@ def last_lines(extents: list[Extent]) -> tuple[dict[str, int], str]:
     return last, run
 
 
-def _placed(extent: Extent) -> Iterator[tuple[Line, Place]]:
+def _within(extent: Extent) -> Iterator[tuple[Line, int]]:
+    """Give the lines that are looked at, and where each begins."""
     offset = 0
     for line in lines(extent.path):
         end = offset + len(line.content) + line.complete
         if end > extent.size:
             return
-        yield line, Place(extent.path.name, line.number, offset)
+        yield line, offset
         offset = end
 
 
 def _look(line: Line, place: Place) -> Sighting:
     try:
-        body = check(line.content)
-    except CorruptJournalError as error:
-        if line.complete:
-            return Corrupt(place, len(line.content), str(error))
-        return Torn(place.file, place.line, len(line.content))
-    try:
         event = unframe(line.content)
         seconds(event.ts)
     except CorruptJournalError as error:
-        return Corrupt(place, len(line.content), str(error))
+        if line.complete or checks(line.content):
+            return Corrupt(place, len(line.content), str(error))
+        return Torn(place.file, place.line, len(line.content))
     except ValueError:
         return Corrupt(place, len(line.content), "there is no such time")
-    return Seen(Entry(event, place.file, place.line, checksum(line.content)), place, body)
+    return Seen(Entry(event, place.file, place.line, checksum(line.content)), place, line.content)
 
 
 class _Name(msgspec.Struct):
