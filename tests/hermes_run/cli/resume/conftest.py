@@ -88,7 +88,7 @@ def endpoint(new_endpoint) -> Endpoint:
 def begin(command, prompts, endpoint) -> Callable[..., Any]:
     """Run the command over a prompt for each letter of a text; those in *broken* fail.
 
-    It must end with *code*. What the endpoint was asked until then is forgotten.
+    It must end with *code*. Gives what was asked first; the endpoint forgets what it was asked.
     """
 
     def go(letters: str, *typed: object, broken: str = "", code: int | None = None) -> Any:
@@ -97,8 +97,9 @@ def begin(command, prompts, endpoint) -> Callable[..., Any]:
             endpoint.answers[letter] = [400]
         done = command(*TYPED, "--base-url", endpoint.url, *typed, prompts(*rows))
         assert done.code == (code or (3 if broken else 0)), done.err
+        first = endpoint.asked[0]
         endpoint.asked.clear()
-        return done
+        return first
 
     return go
 

@@ -9,7 +9,7 @@ import pytest
 
 from recorder.events import SessionResumed
 
-PREFILL = [{"role": "user", "content": "before"}]
+PREFILL = [{"role": "assistant", "content": "before"}]
 
 SEMANTIC = [
     (["--model", "n"], "model: 'm' is now 'n'", ("model",)),
@@ -166,3 +166,30 @@ def test_a_file_of_settings_that_is_named_now_counts(begin, resume, resumptions,
     assert changed == {"concurrency": 2, "attempts": 4}
     (tmp_path / "more.toml").write_text('model = "n"\n')
     assert "model: 'm' is now 'n'" in resume("--config", "more.toml").err
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["--toolsets", ""],
+        ["--toolsets", "file,terminal"],
+        ["--system", ""],
+        ["--system", "-1"],
+        ["--system", "null"],
+        ["--ephemeral-system", "[a]\n'b' \"c\" \u2028"],
+        ["--sampling.stop", '["a", "1"]', "--sampling.extra.deep", "7"],
+        ["--sampling", '{"seed": "1", "user": "null", "temperature": 0}'],
+        ["--reasoning-effort", "none"],
+        ["--prefill", "prefill.json"],
+        ["--seed", "-3"],
+    ],
+)
+def test_a_run_goes_on_with_exactly_what_it_was_asked(begin, resume, resumptions, endpoint, typed):
+    """However odd its settings look: nothing need be typed again, and the request is the same."""
+    Path("prefill.json").write_text(json.dumps(PREFILL))
+    begun = begin("a", *typed, broken="a")
+    done = resume()
+    assert done.code == 0, done.err
+    (fact,) = resumptions()
+    assert (fact["settings"], fact["drift"]) == ({}, {})
+    assert endpoint.asked == [begun]
