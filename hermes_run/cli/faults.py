@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,8 @@ from hermes_run.progress.words import clean
 from hermes_run.run_json import RUN
 from hermes_run.runlog import RUN_LOG, open_log
 from recorder.errors import JournalError, RunDirectoryError
+from recorder.run_directory import JOURNAL
+from recorder.segment import segments
 
 _DISK = (
     errno.ENOSPC,
@@ -81,14 +84,24 @@ def _known(error: BaseException, directory: Path) -> Fault:
 
 
 def _unrecorded(error: JournalError, directory: Path) -> str:
-    kept = (
+    return (
+        f"{clean(str(error), _TEXT)}\nThe record could not be written, so the run stopped. "
+        f"{_kept(error, directory)}"
+    )
+
+
+def _kept(error: JournalError, directory: Path) -> str:
+    journal = directory / JOURNAL
+    if isinstance(error.__cause__, FileNotFoundError) and not journal.exists():
+        return f"{journal} was removed meanwhile, and with it what was recorded until then."
+    if not (directory / RUN).exists():  # written before anything is asked
+        return "Nothing was asked and nothing was spent. Make room, or choose another --out."
+    with suppress(OSError):
+        if not segments(journal):
+            return "Nothing was recorded. Make room, and type again what you typed."
+    return (
         f"What was recorded until then is in {directory}; make room and go on with "
         f"`hermes-run resume {directory}`."
-        if (directory / RUN).exists()  # written before anything is asked
-        else "Nothing was asked and nothing was spent. Make room, or choose another --out."
-    )
-    return (
-        f"{clean(str(error), _TEXT)}\nThe record could not be written, so the run stopped. {kept}"
     )
 
 

@@ -14,8 +14,10 @@ from hermes_run.run import name_run
 from hermes_run.run_json import RUN
 from hermes_run.tools.toolbox import Toolbox
 from hermes_run.tools.toolsets import load_toolbox
-from recorder.errors import RunExistsError
+from recorder.errors import RunExistsError, RunLockedError
+from recorder.lock import holder
 from recorder.run_directory import JOURNAL, was_begun
+from recorder.segment import segments
 
 _STEM = 100
 
@@ -36,19 +38,31 @@ def make_order(prompts: Path, settings: Settings) -> Order:
     Raises:
         UsageError: the prompts file or a toolset can't be used.
         RunExistsError: there is a run of that name already.
+        RunLockedError: it is going on.
     """
     check_file(prompts)
     directory = name_run(settings, prompts.stem[:_STEM])
-    begun = (directory / JOURNAL).exists() and (directory / RUN).exists()
-    if begun or was_begun(directory):
-        raise RunExistsError(
-            f"{directory} holds a run already: go on with `hermes-run resume {directory}`, "
-            "or choose another --name"
-        )
+    _refuse_a_run(directory)
     rows = count_rows(prompts)
     if settings.limit is not None:
         rows = min(rows, settings.limit)
     return Order(prompts, directory, settings, load_toolbox(settings.toolsets), rows)
+
+
+def _refuse_a_run(directory: Path) -> None:
+    journal = directory / JOURNAL
+    begun = journal.exists() and segments(journal) and (directory / RUN).exists()
+    if not (begun or was_begun(directory)):
+        return
+    if (process := holder(directory)) is not None:
+        raise RunLockedError(
+            f"{directory} is in use by process {process or 'unknown'}: wait for it to end, "
+            "or choose another --name"
+        )
+    raise RunExistsError(
+        f"{directory} holds a run already: go on with `hermes-run resume {directory}`, "
+        "or choose another --name"
+    )
 
 
 async def read_all(order: Order) -> Intake:

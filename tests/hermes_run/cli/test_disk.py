@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from recorder.reader import fold_journal
-
 PROMPT = 100_000
 
 
@@ -53,25 +51,6 @@ def test_a_full_disk_pauses_the_run_until_there_is_room(process, prompts, rows_o
     assert running.returncode == 0, said + err
     assert "3 sessions: 3 completed" in err
     assert len(rows_of(out)) == 3
-
-
-def test_a_file_that_may_not_grow_stops_the_run(process, prompts, tmp_path, unmeasured):
-    """Exit code 74, what is kept and where, how to go on; the journal is whole."""
-
-    def limited() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
-
-    rows = [{"id": str(number), "prompt": "x" * 3000} for number in range(64)]
-    typed = ["--model", "simulated", "--concurrency", 8, "--name", "mine", prompts(*rows)]
-    running = process(*typed, preexec_fn=limited)
-    out, err = running.communicate(timeout=60)
-    assert (running.returncode, out) == (74, "")
-    assert "File too large" in err
-    assert "go on with `hermes-run resume runs/mine`" in err
-    assert "Traceback" not in err
-    sessions = fold_journal(tmp_path / "runs" / "mine" / "journal").sessions.values()
-    assert sessions
-    assert all(session.ended for session in sessions)
 
 
 def test_a_run_that_cannot_even_begin_says_so(process, prompts, unmeasured):

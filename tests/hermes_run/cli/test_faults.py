@@ -201,7 +201,13 @@ def test_a_record_that_broke_says_where_the_rest_is(tmp_path):
     """And how to go on from there."""
     assert "nothing was spent" in explain(JournalError("full"), tmp_path).text
     (tmp_path / "run.json").touch()
+    (tmp_path / "journal").mkdir()
+    assert "type again what you typed" in explain(JournalError("full"), tmp_path).text
+    (tmp_path / "journal" / "00000-a.jsonl").touch()
     assert f"`hermes-run resume {tmp_path}`" in explain(JournalError("full"), tmp_path).text
+    gone = JournalError("the segment was removed")
+    gone.__cause__ = FileNotFoundError()
+    assert "was removed meanwhile" in explain(gone, tmp_path / "nowhere").text
 
 
 def test_whatever_breaks_never_shows_a_traceback(command, prompts, monkeypatch):
