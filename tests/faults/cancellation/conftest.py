@@ -196,7 +196,7 @@ class Stage:
     async def completes(self) -> None:
         """See that the run is sound, goes on without paying twice, and leaves nothing behind."""
         (before,) = self.sound().sessions.values() or (None,)
-        assert left_running(self.directory) == []
+        await nothing_is_left(self.directory)
         async with self.reopened() as run:
             report = await run.finish()
         assert self.model.asked == list(range(before.replies if before else 0, TURNS))
@@ -206,7 +206,7 @@ class Stage:
         assert session.ended.outcome == "completed"
         assert session.rewards == {"verify": 1.0}
         self.row_is_written()
-        assert left_running(self.directory) == []
+        await nothing_is_left(self.directory)
 
     def row_is_written(self) -> None:
         """See that there is one row, of a session that completed."""
@@ -214,10 +214,28 @@ class Stage:
         assert (self.directory / FAILED).read_bytes() == b""
 
 
-def left_running(directory: Path) -> list[int]:
+async def nothing_is_left(directory: Path) -> None:
+    """See that no process of a run is left; one that was killed may take a moment to be gone."""
+    left = left_running(directory)
+    with anyio.move_on_after(PATIENCE_S):
+        while left:
+            await anyio.lowlevel.checkpoint()
+            left = left_running(directory)
+    assert left == []
+
+
+def left_running(directory: Path) -> list[str]:
     """Name the processes that the sessions of a run have left behind."""
     (mark,) = marks(str(read_run_json(directory)["run"]), "").values()
-    return [one.pid for one in psutil.process_iter() if mark_of(one).startswith(mark)]
+    return [told(one) for one in psutil.process_iter() if mark_of(one).startswith(mark)]
+
+
+def told(one: psutil.Process) -> str:
+    """Say what a process is, and what it does."""
+    try:
+        return f"{one.pid} of {one.ppid()}, {one.status()}: {one.cmdline()}"
+    except psutil.Error:
+        return f"{one.pid}, which is gone"
 
 
 def mark_of(one: psutil.Process) -> str:
