@@ -23,6 +23,7 @@ from hermes_run.models.simulated import wire
 from hermes_run.models.simulated.policy import next_turn
 from hermes_run.models.simulated.request import Request, read
 from hermes_run.models.simulated.server import list_models
+from hermes_run.models.simulated.steps import Turn
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("HERMES_RUN_", "OPENAI_")
@@ -42,7 +43,8 @@ class Endpoint:
 
     A conversation is known by its *mark*, which stands in the id of the reply to it. ``asked``
     counts requests, ``answered`` replies that were sent to their last byte, both by mark;
-    ``waiting`` is how many requests have no reply now.
+    ``waiting`` is how many requests have no reply now. Where ``first`` is set, it is what
+    every conversation begins with.
     """
 
     def __init__(self, portal: BlockingPortal) -> None:
@@ -50,6 +52,7 @@ class Endpoint:
         self.asked: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
         self.waiting = 0
+        self.first: Turn | None = None
         self._portal = portal
         self._most, self._given = sys.maxsize, 0
         self._opened = anyio.Event()
@@ -86,12 +89,16 @@ class Endpoint:
             while self._given >= self._most:
                 await self._opened.wait()
             self._given += 1
-            response = await _stream(request, asked)
+            response = await _stream(request, asked, self._turn(asked))
         except BaseException:  # whoever asked is gone
             self._note(Counter(), asked.mark, waiting=-1)
             raise
         self._note(self.answered, asked.mark, waiting=-1)
         return response
+
+    def _turn(self, asked: Request) -> Turn:
+        begun = any(message.role == "assistant" for message in asked.messages)
+        return next_turn(asked) if begun or self.first is None else self.first
 
     def _note(self, counter: Counter[str], mark: str, *, waiting: int) -> None:
         with self._changed:
@@ -100,8 +107,8 @@ class Endpoint:
             self._changed.notify_all()
 
 
-async def _stream(request: web.Request, asked: Request) -> web.StreamResponse:
-    reply = wire.reply_to(asked, next_turn(asked), int(time.time()))
+async def _stream(request: web.Request, asked: Request, turn: Turn) -> web.StreamResponse:
+    reply = wire.reply_to(asked, turn, int(time.time()))
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
     for chunk in wire.chunks(reply, include_usage=asked.include_usage):

@@ -14,7 +14,7 @@ import pytest
 
 from recorder.events import SessionEnded
 
-TRIALS = int(os.environ.get("HERMES_RUN_KILL_TRIALS", "3"))
+TRIALS = int(os.environ.get("HERMES_RUN_KILL_TRIALS", "2"))
 SEED = os.environ.get("HERMES_RUN_KILL_SEED", "0")
 LONGEST_S = 0.05
 """How long after a reply the process is killed, at most; a turn takes about as long."""
