@@ -161,7 +161,22 @@ class Killed:
 
 
 @pytest.fixture
-def killed(process, prompts, endpoint, tool_call, tmp_path) -> Iterator[Killed]:
+def wait() -> Callable[[subprocess.Popen[str], Callable[[], object]], None]:
+    """Wait until something is true while a process runs; it must not end before."""
+
+    def until(running: subprocess.Popen[str], is_true: Callable[[], object]) -> None:
+        while not is_true():
+            try:
+                running.wait(0.02)
+            except subprocess.TimeoutExpired:
+                continue
+            raise AssertionError(running.communicate()[1])
+
+    return until
+
+
+@pytest.fixture
+def killed(process, prompts, endpoint, tool_call, wait, tmp_path) -> Iterator[Killed]:
     """Kill a run in the middle of a command."""
     once = tmp_path / "once"
     line = f"echo x >> log; test -e {once} || {{ echo $$ > {once}.new; mv {once}.new {once}; "
@@ -169,8 +184,7 @@ def killed(process, prompts, endpoint, tool_call, tmp_path) -> Iterator[Killed]:
     endpoint.answers["a"] = [[call]]
     path = prompts({"id": "a", "prompt": "a"})
     running: subprocess.Popen[str] = process(*TYPED, "--base-url", endpoint.url, path)
-    while not once.exists():
-        assert running.poll() is None, running.communicate()[1]
+    wait(running, once.exists)
     running.kill()
     running.communicate()
     endpoint.asked.clear()

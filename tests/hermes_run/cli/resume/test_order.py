@@ -29,15 +29,14 @@ def damage() -> None:
 
 
 def test_a_run_that_is_running_is_refused_before_anything_is_looked_at(
-    process, prompts, resume, endpoint
+    process, prompts, resume, endpoint, wait
 ):
     """The process that has it is named, and nothing else that might be wrong."""
     endpoint.answers["a"] = [None]
     path = prompts({"id": "a", "prompt": "a"})
     typed = ["--model", "m", "--base-url", endpoint.url, "--name", RUN.name, "--no-stream"]
     running = process(*typed, path)
-    while not endpoint.asked:
-        assert running.poll() is None, running.communicate()[1]
+    wait(running, lambda: endpoint.asked)
     path.unlink()
     done = resume("--model", "another")
     assert (done.code, done.out) == (2, "")

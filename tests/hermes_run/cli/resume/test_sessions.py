@@ -18,6 +18,23 @@ def turn(tool_call):
     return lambda: [tool_call("terminal", "look", command="true")]
 
 
+@pytest.fixture
+def crash(process, endpoint, facts, wait):
+    """Kill the command when attempt *number* at the one session is on disk, and asks."""
+
+    def attempts() -> int:
+        resumed = facts(SessionResumed)
+        return resumed["a-0"].attempt if resumed else 1
+
+    def kill(number: int, *typed: object) -> None:
+        running = process(*typed)
+        wait(running, lambda: len(endpoint.asked) == number == attempts())
+        running.kill()
+        running.communicate()
+
+    return kill
+
+
 def dear() -> web.Response:
     """Make an answer that costs a dollar."""
     message = {"role": "assistant", "content": "ok"}
@@ -52,14 +69,14 @@ def test_what_failed_may_be_begun_anew(begin, resume, endpoint, turn, row_of):
 def test_what_fails_again_is_tried_as_often_as_somebody_asks(begin, resume, endpoint, row_of):
     """Exit code 3 and the way on, until it succeeds; it has one row."""
     begin("ab", broken="b")
-    for attempts in (2, 3):
+    for attempt in (2, 3):
         endpoint.answers["b"] = [400]
         done = resume()
         assert done.code == 3
         assert done.err.endswith(
             "next:\n  hermes-run status runs/mine\n  hermes-run resume runs/mine\n"
         )
-        assert row_of("b-0")["timing"]["attempts"] == attempts
+        assert row_of("b-0")["timing"]["attempts"] == attempt
     assert resume().code == 0
     assert endpoint.prompts == ["b"] * 3
 
@@ -119,18 +136,14 @@ def test_a_run_whose_key_was_refused_goes_on_with_another(begin, resume, endpoin
 
 @pytest.mark.slow
 def test_a_session_that_takes_the_process_with_it_is_given_up(
-    process, prompts, endpoint, resume, facts, row_of
+    crash, prompts, endpoint, resume, row_of
 ):
     """It went on three times and brought nothing; only a new beginning gives it another chance."""
     endpoint.answers["a"] = [None] * 4
     path = prompts({"id": "a", "prompt": "a"})
-    typed = ["--model", "m", "--base-url", endpoint.url, "--name", RUN.name, "--no-stream", path]
-    for attempt in (1, 2, 3, 4):
-        running = process(*(typed if attempt == 1 else ("resume", RUN)))
-        while len(endpoint.asked) < attempt or attempts_in(facts) < attempt:
-            assert running.poll() is None, running.communicate()[1]
-        running.kill()
-        running.communicate()
+    crash(1, "--model", "m", "--base-url", endpoint.url, "--name", RUN.name, "--no-stream", path)
+    for number in (2, 3, 4):
+        crash(number, "resume", RUN)
     for going in (1, 0):
         done = resume()
         assert done.code == 3
@@ -140,9 +153,3 @@ def test_a_session_that_takes_the_process_with_it_is_given_up(
     assert len(endpoint.asked) == 4
     assert resume("--restart-failed").code == 0
     assert row_of("a-0")["outcome"] == "completed"
-
-
-def attempts_in(facts) -> int:
-    """How many attempts at the one session are on disk."""
-    resumed = facts(SessionResumed) if RUN.exists() else {}
-    return resumed["a-0"].attempt if resumed else 1
