@@ -10,7 +10,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
+
+from recorder.errors import JournalError, RecorderError
 
 if TYPE_CHECKING:
     from hermes_run.failure import Failure
@@ -42,3 +46,27 @@ def leaves(error: BaseException) -> list[BaseException]:
         return [error]
     group = cast("BaseExceptionGroup[BaseException]", error)
     return [leaf for part in group.exceptions for leaf in leaves(part)]
+
+
+@contextmanager
+def ungrouped() -> Generator[None]:
+    """Let a fault leave this block as it is, out of the exception groups that tasks put around it.
+
+    Of several, the record's weighs most; a group of faults that nobody has documented stays whole.
+    """
+    try:
+        yield
+    except ExceptionGroup as group:
+        fault = _foremost(leaves(group))
+        if fault is None:
+            raise
+        raise fault from fault.__cause__ or fault.__context__
+
+
+def _foremost(faults: list[BaseException]) -> BaseException | None:
+    """Choose what to tell of *faults*, if one is known or there are no others."""
+    for kind in (JournalError, HermesRunError | RecorderError):
+        for fault in faults:
+            if isinstance(fault, kind):
+                return fault
+    return faults[0] if len(faults) == 1 else None

@@ -11,7 +11,7 @@ import anyio
 from anyio.abc import ObjectSendStream
 
 from hermes_run.config import Settings, check
-from hermes_run.errors import UsageError
+from hermes_run.errors import UsageError, ungrouped
 from hermes_run.models.protocol import Model
 from hermes_run.models.source import Source, open_source
 from hermes_run.prompts import Prompt, Reading, Reject
@@ -52,6 +52,7 @@ async def run_many(
     settings = _settings(model, options)
     toolbox = load_toolbox(settings.toolsets, tools)
     async with AsyncExitStack() as stack:
+        stack.enter_context(ungrouped())
         source = await stack.enter_async_context(_source(model, settings))
         rows = _rows(prompts, settings)
         run = await stack.enter_async_context(

@@ -16,7 +16,7 @@ from hermes_run.beside import open_rejects, remove_empty, writing
 from hermes_run.brake import Brake, Cause
 from hermes_run.budget import Budget
 from hermes_run.config import Settings
-from hermes_run.errors import UsageError
+from hermes_run.errors import UsageError, ungrouped
 from hermes_run.intake import Counts, Intake
 from hermes_run.models.source import Source
 from hermes_run.plan import Plan
@@ -109,14 +109,17 @@ class Run:
 
         Raises:
             JournalError: the record can't be written.
+            CorruptJournalError: a session that goes on can't be folded.
+            UsageError: a row can't be used, and the settings are strict.
         """
-        async with anyio.create_task_group() as beside:
-            beside.start_soon(self._refresh)
-            beside.start_soon(self._watch_deadline)
-            beside.start_soon(self._drain)
-            with self._in_flight:
-                await schedule(self._jobs, self.plan, finished)
-            beside.cancel_scope.cancel()
+        with ungrouped():
+            async with anyio.create_task_group() as beside:
+                beside.start_soon(self._refresh)
+                beside.start_soon(self._watch_deadline)
+                beside.start_soon(self._drain)
+                with self._in_flight:
+                    await schedule(self._jobs, self.plan, finished)
+                beside.cancel_scope.cancel()
         await self.intake.finish_counting()
         return self._report()
 
