@@ -220,13 +220,14 @@ class Record:
             await anyio.sleep(files.RETRY_S)
 
     async def write_statistics_now(self) -> None:
-        """Replace ``statistics.json`` with what is known now.
+        """Replace ``statistics.json`` with what is known now, once that is durable.
 
         Raises:
             JournalError: it can't be written, or the record has failed.
         """
         self.journal.check()
         content = msgspec.json.format(encode(self.statistics.value()), indent=2) + b"\n"
+        await self.journal.durable()
         await self._opened.write_statistics(content)
 
     def _refuse_two(self, session: Session) -> None:
