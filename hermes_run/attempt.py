@@ -6,7 +6,7 @@ import anyio
 
 from hermes_run.config import Settings
 from hermes_run.errors import SandboxError, UsageError, leaves
-from hermes_run.job import Going, Job
+from hermes_run.job import Job
 from hermes_run.limits import Limits, elapsed
 from hermes_run.loop import Agent, drive
 from hermes_run.models.wire import Transcript
@@ -16,7 +16,7 @@ from hermes_run.tools.tool import Bounds, Context
 from hermes_run.workspace import Place, open_workspace
 from recorder.errors import JournalError
 from recorder.json_text import encode
-from recorder.messages import Json
+from recorder.messages import Json, Outcome
 from recorder.recording import Recording
 from recorder.session import Session
 
@@ -31,23 +31,49 @@ async def attempt(job: Job, plan: Plan) -> Session:
     Raises:
         JournalError: the record can't be written; the run must stop.
     """
-    recording = await (_go_on(job.going, plan) if job.going else _start(job, plan))
+    session = job.going.session if job.going else Session(id=job.session_id)
+    recording = Recording(session, plan.record)
     try:
         await _run(recording, job, plan)
         await _write_row(recording, plan)  # waits while the disk is full, however long that is
     except JournalError:
         raise
     except BaseException:
-        await _give_up(recording, plan)
+        if recording.session.seq > session.seq:
+            await _give_up(recording, plan)
         raise
     return recording.session
 
 
-async def _start(job: Job, plan: Plan) -> Recording:
-    return await plan.record.start(
+async def _run(recording: Recording, job: Job, plan: Plan) -> None:
+    """Begin the session, or go on with it, and drive it within its time in its own workspace."""
+    before = recording.session.seq
+    try:
+        await _begin(recording, job, plan)
+    except Exception as error:
+        if recording.session.seq == before:  # nobody knows of it, so it can't have an end
+            raise
+        await _end_broken(recording, plan, error)
+        return
+    limit = plan.settings.session_timeout
+    left = None if limit is None else max(0.0, limit - elapsed(recording.session))
+    with anyio.move_on_after(left) as clock:
+        try:
+            await _work(recording, job, plan)
+        except Exception as error:  # noqa: BLE001  # whatever broke a session ends that session only
+            await _end_broken(recording, plan, error)
+    if clock.cancelled_caught and recording.session.ended is None:
+        await _end(recording, plan, "limit", reason="session_timeout")
+
+
+async def _begin(recording: Recording, job: Job, plan: Plan) -> None:
+    if job.going:
+        await plan.record.go_on(recording, anew=job.going.anew, drift=job.going.drift)
+        return
+    await plan.record.begin(
+        recording,
         job.prompt.messages,
         job.toolbox.schemas,
-        id=job.session_id,
         prompt_key=job.prompt.key,
         prompt_index=job.prompt.index,
         row_hash=job.prompt.row_hash,
@@ -58,23 +84,6 @@ async def _start(job: Job, plan: Plan) -> Recording:
         sampling=_sampling(plan.settings),
         metadata=job.prompt.metadata,
     )
-
-
-async def _go_on(going: Going, plan: Plan) -> Recording:
-    return await plan.record.resume(going.session, anew=going.anew, drift=going.drift)
-
-
-async def _run(recording: Recording, job: Job, plan: Plan) -> None:
-    """Drive the session within its time, in its own workspace."""
-    limit = plan.settings.session_timeout
-    left = None if limit is None else max(0.0, limit - elapsed(recording.session))
-    with anyio.move_on_after(left) as clock:
-        try:
-            await _work(recording, job, plan)
-        except Exception as error:  # noqa: BLE001  # whatever broke a session ends that session only
-            await _end_broken(recording, plan, error)
-    if clock.cancelled_caught and recording.session.ended is None:
-        await recording.end("limit", reason="session_timeout")
 
 
 async def _work(recording: Recording, job: Job, plan: Plan) -> None:
@@ -99,7 +108,26 @@ async def _end_broken(recording: Recording, plan: Plan, error: Exception) -> Non
         plan.log.error("session broke", session=recording.session.id, exc_info=cause)
     if recording.session.ended is None:
         text = str(cause) if expected else f"{type(cause).__name__}: {cause}"
-        await recording.end("tool_error", reason="sandbox" if expected else "internal", error=text)
+        reason = "sandbox" if expected else "internal"
+        await _end(recording, plan, "tool_error", reason=reason, error=text)
+
+
+async def _end(
+    recording: Recording, plan: Plan, outcome: Outcome, *, reason: str, error: str | None = None
+) -> None:
+    """Record the end; a sink that raises at it is in the log, and the session has its end.
+
+    Raises:
+        JournalError: it can't be recorded.
+    """
+    try:
+        await recording.end(outcome, reason=reason, error=error)
+    except JournalError:
+        raise
+    except Exception:
+        if recording.session.ended is None:
+            raise
+        plan.log.exception("session broke", session=recording.session.id)
 
 
 async def _write_row(recording: Recording, plan: Plan) -> None:
@@ -113,9 +141,10 @@ async def _give_up(recording: Recording, plan: Plan) -> None:
     with anyio.move_on_after(wait_s, shield=True):
         try:
             if recording.session.ended is None:
-                await recording.end("interrupted", reason=plan.brake.reason or "cancelled")
+                reason = plan.brake.reason or "cancelled"
+                await _end(recording, plan, "interrupted", reason=reason)
         finally:
-            if recording.session.ended:  # also where a sink has raised
+            if recording.session.ended:
                 await _write_row(recording, plan)
 
 

@@ -132,7 +132,7 @@ class Record:
         """
         recording = Recording(_new(opening.get("id", "")), self)
         async with ending_what_fails(recording, self):
-            await self._begin(recording, messages, tools, opening)
+            await self.begin(recording, messages, tools, **opening)
         return recording
 
     async def resume(
@@ -151,21 +151,51 @@ class Record:
             MisuseError: the session never started, or goes on already.
             JournalError: it can't be recorded.
         """
-        self._refuse_two(session)
         recording = Recording(session, self)
+        async with ending_what_fails(recording, self):
+            await self.go_on(recording, anew=anew, drift=drift)
+        return recording
+
+    async def begin(
+        self,
+        recording: Recording,
+        messages: Sequence[Message],
+        tools: Sequence[Mapping[str, Json]] = (),
+        **opening: Unpack[Opening],
+    ) -> None:
+        """Do what :meth:`start` does; whoever calls this ends the session also where it raises."""
+        name = recording.session.id
+        known = name in self._past or self.statistics.may_go_on(name)
+        if known or name in self._starting:
+            raise MisuseError(f"session {name!r} goes on already: give each an id of its own")
+        self._starting.add(name)
+        try:
+            declared, schemas = await self._declare(tools)
+            recording.session = Session(id=name, tools=schemas)
+            fields = {key: value for key, value in opening.items() if key != "id"}
+            await recording.record(
+                SessionStarted, messages=whole(messages), tools_hash=declared, **fields
+            )
+        finally:
+            self._starting.discard(name)
+
+    async def go_on(
+        self, recording: Recording, *, anew: bool = False, drift: Sequence[str] = ()
+    ) -> None:
+        """Do what :meth:`resume` does; whoever calls this ends the session also where it raises."""
+        session = recording.session
+        self._refuse_two(session)
         self._starting.add(session.id)
         try:
-            async with ending_what_fails(recording, self):
-                await recording.record(
-                    SessionResumed,
-                    attempt=session.attempt + 1,
-                    previous=session.ended.outcome if session.ended else CRASHED,
-                    anew=anew,
-                    drift=tuple(drift),
-                )
+            await recording.record(
+                SessionResumed,
+                attempt=session.attempt + 1,
+                previous=session.ended.outcome if session.ended else CRASHED,
+                anew=anew,
+                drift=tuple(drift),
+            )
         finally:
             self._starting.discard(session.id)
-        return recording
 
     async def finish(self, session: Session) -> None:
         """Append the row of a session that has ended and is durable; waits while the disk is full.
@@ -199,7 +229,7 @@ class Record:
         messages = [Message("user", prompt)] if isinstance(prompt, str) else prompt
         recording = Recording(_new(self._choose_id(opening)), self)
         async with ending_what_fails(recording, self):
-            await self._begin(recording, messages, tools, opening)
+            await self.begin(recording, messages, tools, **opening)
             yield recording
             if recording.session.ended is None:
                 await recording.end()
@@ -247,28 +277,6 @@ class Record:
         if chosen:
             self._chosen_ids.add(chosen)
         return chosen
-
-    async def _begin(
-        self,
-        recording: Recording,
-        messages: Sequence[Message],
-        tools: Sequence[Mapping[str, Json]],
-        opening: Opening,
-    ) -> None:
-        name = recording.session.id
-        known = name in self._past or self.statistics.may_go_on(name)
-        if known or name in self._starting:
-            raise MisuseError(f"session {name!r} goes on already: give each an id of its own")
-        self._starting.add(name)
-        try:
-            declared, schemas = await self._declare(tools)
-            recording.session = Session(id=name, tools=schemas)
-            fields = {key: value for key, value in opening.items() if key != "id"}
-            await recording.record(
-                SessionStarted, messages=whole(messages), tools_hash=declared, **fields
-            )
-        finally:
-            self._starting.discard(name)
 
     async def _declare(self, tools: Sequence[Mapping[str, Json]]) -> _Declared:
         """Declare *tools* unless they are; sessions with the same tools share one copy of them."""

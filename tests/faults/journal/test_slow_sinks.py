@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import anyio
 import anyio.lowlevel
 import pytest
 
-from hermes_run.errors import leaves
 from hermes_run.models.protocol import Reply
+from hermes_run.runlog import RUN_LOG
 from hermes_run.tools.schema import tool
 from recorder.events import SessionEnded
 from recorder.messages import ToolCall
@@ -132,29 +134,95 @@ async def test_a_slow_sink_slows_nobody_but_whose_facts_it_takes(tmp_path, start
 
 
 @pytest.mark.parametrize("at", range(2 * FACTS))
-async def test_a_sink_that_raises_at_any_fact_leaves_a_sound_record(tmp_path, start_run, judge, at):
-    """Its error comes out where the fact was recorded: that session ends, with a row.
-
-    At a session's start there is nobody yet who could go on without it, so the run ends.
-    """
+async def test_a_sink_that_raises_at_any_fact_ends_that_session_only(
+    tmp_path, start_run, judge, at
+):
+    """Its error comes out where the fact was recorded, and is in the log; the run goes on."""
     sink, directory = Raising(at), tmp_path / "run"
-    errors: list[str] = []
-    try:
-        async with start_run(directory, ROWS, Turns(), [look], concurrency=1) as run:
-            run.record.send_also_to(sink)
-            await run.finish()
-    except Exception as raised:  # noqa: BLE001  # looked at below
-        errors = [str(one) for one in leaves(raised)]
+    async with start_run(directory, ROWS, Turns(), [look], concurrency=1) as run:
+        run.record.send_also_to(sink)
+        report = await run.finish()
     assert sink.count > at
+    assert report.balanced
     assert judge(directory).sound
-    sessions = fold_journal(directory / "journal").sessions
-    rows = [(directory / name).read_bytes().count(b"\n") for name in (TRAJECTORIES, FAILED)]
-    assert sum(rows) == len(sessions)
-    ends = [session.ended.outcome for session in sessions.values() if session.ended]
-    place = at % FACTS
-    assert ends.count("tool_error") == (place != FACTS - 1)
-    assert len(ends) == (1 if at == 0 else 2)
-    assert errors == (["at SessionStarted"] if place == 0 else [])
+    is_over = at % FACTS == FACTS - 1
+    assert report.statistics.outcomes.get("tool_error", 0) == (not is_over)
+    assert rows_in(directory) == sum(report.statistics.outcomes.values()) == len(ROWS)
+    (line,) = logged(directory)
+    assert line["session"] == ("a-0" if at < FACTS else "b-0")
+    assert "ZeroDivisionError: at " in line["exception"]
+
+
+class Hostile:
+    """Raises at each event that there is."""
+
+    async def __call__(self, event):
+        """Raise."""
+        raise ZeroDivisionError(type(event).__name__)
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+async def test_a_sink_that_always_raises_ends_no_run(tmp_path, start_run, judge, concurrency):
+    """Every session has its end and its row, and says what broke it first."""
+    directory = tmp_path / "run"
+    async with start_run(directory, ROWS, Turns(), [look], concurrency=concurrency) as run:
+        run.record.send_also_to(Hostile())
+        report = await run.finish()
+    assert report.statistics.outcomes == {"tool_error": len(ROWS)}
+    assert report.balanced
+    assert judge(directory).sound
+    ends = [one.ended for one in fold_journal(directory / "journal").sessions.values()]
+    assert {end.error for end in ends if end} == {"ZeroDivisionError: SessionStarted"}
+    assert len(logged(directory)) == 2 * len(ROWS)
+
+
+class Endless:
+    """A model that says that it was asked, and never replies."""
+
+    def __init__(self):
+        self.asked = anyio.Event()
+
+    async def reply(self, request):
+        """Wait for ever."""
+        assert request.messages
+        self.asked.set()
+        await anyio.sleep_forever()
+
+
+@pytest.mark.parametrize(("limit", "outcome"), [(None, "interrupted"), (0.0, "limit")])
+async def test_a_sink_that_raises_as_a_session_is_cut_short_changes_nothing(
+    tmp_path, start_run, judge, limit, outcome
+):
+    """Whether the run was cancelled or the session's time is over."""
+    directory, model = tmp_path / "run", Endless()
+    reports = []
+    async with (
+        start_run(directory, ROWS[:1], model, session_timeout=limit) as run,
+        anyio.create_task_group() as tasks,
+    ):
+        run.record.send_also_to(Raising(1))  # the first fact after the start is the end
+
+        async def finish():
+            reports.append(await run.finish())
+
+        tasks.start_soon(finish)
+        if limit is None:
+            await model.asked.wait()
+            run.cancel()
+    (report,) = reports
+    assert report.statistics.outcomes == {outcome: 1}
+    assert judge(directory).sound
+    assert rows_in(directory) == len(logged(directory)) == 1
+
+
+def rows_in(directory):
+    """Count the rows of a run."""
+    return sum((directory / name).read_bytes().count(b"\n") for name in (TRAJECTORIES, FAILED))
+
+
+def logged(directory):
+    """Read the log of a run."""
+    return [json.loads(line) for line in (directory / RUN_LOG).read_text().splitlines()]
 
 
 async def test_a_raising_sink_is_heard_where_the_fact_was_recorded(tmp_path, judge):
