@@ -21,6 +21,10 @@ EPILOGUE = (
     "To try it, nothing else is needed: hermes-run --model simulated PROMPTS"
 )
 
+RESUME_EPILOGUE = "`none` takes a limit away: hermes-run resume RUN --limit none"
+    "A limit that was set is taken away with `none`: hermes-run resume RUN --limit none"
+)
+
 app = App(
     name="hermes-run",
     help="Run many agent sessions at once and record every fact.",
@@ -62,7 +66,7 @@ def run(
     return run_prompts(prompts, settings)
 
 
-@app.command(help_epilogue="")
+@app.command(help_epilogue=RESUME_EPILOGUE)
 def resume(
     run: Path,
     /,

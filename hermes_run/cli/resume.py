@@ -10,6 +10,7 @@ import anyio
 import msgspec
 from anyio import to_thread
 
+from hermes_run.cli.descriptors import allow_open_files
 from hermes_run.cli.faults import Fault, explain, tell
 from hermes_run.cli.logs import kept_from_the_screen
 from hermes_run.cli.report import exit_code
@@ -19,7 +20,7 @@ from hermes_run.config import ResumeOptions, Settings, check
 from hermes_run.drift import Meant, drift
 from hermes_run.errors import SandboxError, UsageError
 from hermes_run.intake import Intake
-from hermes_run.models.source import open_source
+from hermes_run.models.source import open_source, unasked
 from hermes_run.progress.watch import watch
 from hermes_run.progress.words import clean
 from hermes_run.prompts import check_file, read_prompts
@@ -70,6 +71,7 @@ def _check(directory: Path, settings: Settings) -> None:
         UsageError: the text names the option and what to type.
     """
     check(settings)
+    allow_open_files(settings.concurrency)
     if settings.dry_run:
         raise UsageError(f"resume has no --dry-run; what is left: `hermes-run status {directory}`")
 
@@ -158,7 +160,10 @@ async def _go_on(again: Again, past: Past, signals: Signals) -> Report:
     await _fence(past.standings.run)
     async with AsyncExitStack() as stack:
         complaints = stack.enter_context(kept_from_the_screen())
-        source = await stack.enter_async_context(open_source(settings))
+        if past.rows.going or past.rows.begun:
+            source = await stack.enter_async_context(open_source(settings))
+        else:
+            source = unasked(settings)
         prompts = Path(past.prompts["path"])
         rows = await stack.enter_async_context(aclosing(read_prompts(prompts, settings.system)))
         opening = reopen_run(directory, rows, settings, source, again.toolbox, resumption)
@@ -188,7 +193,7 @@ async def _fence(run: str) -> None:
 def _announce(again: Again, past: Past) -> list[str]:
     rows, sessions = past.rows, past.standings.sessions
     kept = len(sessions) - rows.going
-    counts = f"{kept:,} sessions are kept, {rows.going:,} go on, {rows.begun:,} are to be begun"
+    counts = f"sessions kept: {kept:,}, going on: {rows.going:,}, to begin: {rows.begun:,}"
     lines = [f"{again.directory}: {counts}"]
     if past.standings.torn:
         lines.append(f"{len(past.standings.torn)} torn tail(s) skipped: they were never promised")

@@ -106,11 +106,14 @@ def recorded(app: App, commands: Commands, arguments: ArgumentCollection) -> Non
     """
     if commands != RESUME or not (given := _find(arguments, "RUN").tokens):
         return
+    if moved := [option for option in ("--name", "--out") if _find(arguments, option).tokens]:
+        text = f"{moved[0]} is for a new run; what goes on stays in {given[0].value}"
+        raise CycloptsError(msg=text)
     _take_file(app, arguments)
     path = Path(given[0].value, "run.json")
     try:
         document = object_of(decode(path.read_bytes()))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise CycloptsError(msg=_nothing_in(path.parent)) from error
     except (OSError, ValueError) as error:
         raise CycloptsError(msg=f"the run can't be resumed: {path}: {error}") from error

@@ -14,6 +14,7 @@ from hermes_run.errors import EndpointError, UsageError
 from hermes_run.failure import Failure, classify_status
 from hermes_run.models.chat import Endpoint, open_chat
 from hermes_run.models.protocol import Model
+from hermes_run.models.scripted import Scripted
 from hermes_run.models.simulated.server import serve
 
 _REACH_S = 10.0
@@ -54,8 +55,18 @@ async def open_source(settings: Settings) -> AsyncGenerator[Source]:
                 "the endpoint needs a key: set OPENAI_API_KEY, or name your own server with "
                 "--base-url http://127.0.0.1:8000/v1"
             ) from error
-        provider = SIMULATED if name == SIMULATED else urlsplit(base_url or _OPENAI).netloc
-        yield Source(model, name, provider)
+        yield Source(model, name, _provider(settings))
+
+
+def unasked(settings: Settings) -> Source:
+    """Give what *settings* names to a run that has nothing left to ask, so nobody must be there."""
+    return Source(Scripted(()), settings.model or "", _provider(settings))
+
+
+def _provider(settings: Settings) -> str:
+    if settings.model == SIMULATED:
+        return SIMULATED
+    return urlsplit(settings.base_url or _OPENAI).netloc
 
 
 async def reach(endpoint: Endpoint) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import resource
+from pathlib import Path
 
 import pytest
-
-from recorder.events import SessionStarted
 
 FILES = 64
 BYTES = 20_000
@@ -28,28 +27,41 @@ def write_small_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (BYTES, BYTES))
 
 
-@pytest.mark.slow
-def test_too_few_open_files_lose_nothing(watch, few, look_at, command, sound):
-    """What could not be done is said of each session, and is done by a resumption that may."""
+def test_a_run_that_may_open_too_few_files_is_told_before_it_asks_anything(watch, few):
+    """What fits is named, and nothing is left behind."""
     run = watch(few)
-    running = run.begin(preexec_fn=open_few_files)
-    out, err = running.communicate(timeout=60)
-    assert out == "runs/mine\n", err
-    assert running.returncode in (0, 3), err
-    assert "Traceback" not in err
-    sound()
-    before, rows = look_at("runs/mine")
-    failed = [row["error"] for row in rows.values() if row["outcome"] != "completed"]
-    assert all("Too many open files" in error for error in failed)
-    asked = {mark: run.endpoint.asked[mark] for mark in before.replies()}
-    running = run.resume()
+    out, err = run.begin(preexec_fn=open_few_files).communicate(timeout=60)
+    assert out == ""
+    assert "this process may have 64: allow more with `ulimit -n`, or try --concurrency 5" in err
+    assert run.endpoint.asked == {}
+    assert not Path("runs").exists()
+
+
+@pytest.mark.slow
+def test_few_open_files_are_enough_for_few_sessions_at_once(watch, few, sound):
+    """With what the refusal names, every session is as it is without a bound."""
+    run = watch(few)
+    running = run.begin(concurrency=5, preexec_fn=open_few_files)
     out, err = running.communicate(timeout=60)
     assert (running.returncode, out) == (0, "runs/mine\n"), err
-    past, rows = look_at("runs/mine")
-    assert before.missing_from(past) == []
-    assert past.count(SessionStarted) == dict.fromkeys(run.whole.rows, 1)
-    assert {row["outcome"] for row in rows.values()} == {"completed"}
-    assert {mark: run.endpoint.asked[mark] for mark in asked} == asked
+    run.check()
+    sound()
+
+
+def allow_few_files() -> None:
+    """Allow this process few files until it asks for more."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, most))
+
+
+@pytest.mark.slow
+def test_a_run_takes_as_many_open_files_as_it_may(watch, few, sound):
+    """What a shell allows at first is no bound."""
+    run = watch(few)
+    running = run.begin(preexec_fn=allow_few_files)
+    out, err = running.communicate(timeout=60)
+    assert (running.returncode, out) == (0, "runs/mine\n"), err
+    run.check()
     sound()
 
 

@@ -151,13 +151,47 @@ def test_a_command_that_was_cut_is_met_as_it_is_asked(killed, resume, endpoint, 
     assert [one.get("output") or one["error"] for one in said] == list(CUT[mode])
 
 
+def test_a_run_that_is_over_needs_no_endpoint(begin, resume):
+    """Nobody is asked, so nobody must be there."""
+    begin("ab")
+    done = resume("--base-url", "http://127.0.0.1:9/v1")
+    assert (done.code, done.out) == (0, "runs/mine\n"), done.err
+
+
+@pytest.mark.parametrize("option", ["--name", "--out"])
+def test_a_run_that_goes_on_stays_where_it_is(begin, resume, tree, option):
+    """An option that could not be heeded is refused."""
+    begin("a")
+    before = tree()
+    done = resume(option, "elsewhere")
+    assert (done.code, done.out) == (2, "")
+    assert f"{option} is for a new run; what goes on stays in runs/mine" in done.err
+    assert tree() == before
+
+
+def test_a_prompts_file_is_no_run(command, prompts):
+    """Whoever names it is told what to name."""
+    done = command("resume", prompts({"prompt": "a"}))
+    assert (done.code, done.out) == (2, "")
+    assert "holds no run: name a run directory, like runs/NAME" in done.err
+
+
+def test_a_limit_is_taken_away_with_none(begin, resume, command):
+    """The help of the command says so."""
+    begin("abc", "--limit", "1")
+    done = resume("--limit", "none")
+    assert (done.code, done.out) == (0, "runs/mine\n"), done.err
+    assert "sessions kept: 1, going on: 0, to begin: 2" in done.err
+    assert "--limit none" in command("resume", "--help").out
+
+
 def test_a_run_that_is_over_asks_nobody(begin, resume, endpoint, facts, tree):
     """Exit code 0, all rows as they were."""
     begin("abc")
     before, ends = tree(), facts(SessionEnded)
     done = resume()
     assert (done.code, done.out, endpoint.asked) == (0, "runs/mine\n", [])
-    assert "runs/mine: 3 sessions are kept, 0 go on, 0 are to be begun\n" in done.err
+    assert "runs/mine: sessions kept: 3, going on: 0, to begin: 0\n" in done.err
     assert "3 rows x 1 sample = 3 sessions: 3 completed + 0 not started" in done.err
     assert facts(SessionEnded) == ends
     rows = str(RUN / "trajectories.jsonl")

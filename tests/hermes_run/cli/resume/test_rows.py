@@ -36,7 +36,7 @@ def test_rows_may_stand_elsewhere_and_new_ones_between_them(
     done = resume()
     assert done.code == 0, done.err
     new = set(letters) - set("abcd")
-    kept = f"3 sessions are kept, 1 go on, {len(new)} are to be begun"
+    kept = f"sessions kept: 3, going on: 1, to begin: {len(new)}"
     assert kept in done.err
     assert endpoint.prompts == sorted({"c", *new})
     assert ids() == sorted(f"{letter}-0" for letter in letters)
@@ -52,7 +52,7 @@ def test_equal_rows_are_told_apart_by_their_number(command, prompts, endpoint, r
     prompts(same, plain, same, plain, plain, same)
     done = resume()
     assert done.code == 0, done.err
-    assert "4 sessions are kept, 0 go on, 2 are to be begun" in done.err
+    assert "sessions kept: 4, going on: 0, to begin: 2" in done.err
     assert Counter(endpoint.prompts) == {"plain": 3, "same": 3}
     assert len(set(ids())) == len(ids()) == 6
 

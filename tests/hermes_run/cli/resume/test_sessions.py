@@ -89,7 +89,7 @@ def test_a_session_at_its_limit_goes_on_where_that_is_asked_for(
     begin("a", "--max-turns", 1)
     done = resume("--max-turns", 3)
     assert (done.code, endpoint.asked) == (0, [])
-    assert "1 sessions are kept, 0 go on" in done.err
+    assert "sessions kept: 1, going on: 0" in done.err
     done = resume("--retry-outcome", "limit")
     assert (done.code, len(endpoint.asked)) == (0, 2)
     row = row_of("a-0")
@@ -147,7 +147,7 @@ def test_a_session_that_takes_the_process_with_it_is_given_up(
     for going in (1, 0):
         done = resume()
         assert done.code == 3
-        assert f"{1 - going} sessions are kept, {going} go on" in done.err
+        assert f"sessions kept: {1 - going}, going on: {going}" in done.err
     row = row_of("a-0")
     assert (row["outcome"], row["exit_reason"]) == ("tool_error", "poison")
     assert len(endpoint.asked) == 4
