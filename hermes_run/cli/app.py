@@ -22,8 +22,6 @@ EPILOGUE = (
 )
 
 RESUME_EPILOGUE = "`none` takes a limit away: hermes-run resume RUN --limit none"
-    "A limit that was set is taken away with `none`: hermes-run resume RUN --limit none"
-)
 
 app = App(
     name="hermes-run",
