@@ -1,0 +1,35 @@
+"""What is compressed: the turns of a row, in whatever format it came, as texts with a purpose.
+
+A row's format is known to :mod:`compressor.rows` only: it reads a row into a :class:`Trajectory`
+and applies a plan to the row itself, so that all that a plan leaves alone stays byte for byte.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
+Purpose: TypeAlias = Literal["text", "reasoning", "call", "result"]
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """One text of a turn; ``failed`` says that it is the result of a call that failed."""
+
+    text: str
+    purpose: Purpose = "text"
+    failed: bool = False
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """One turn: who speaks, and what."""
+
+    role: Role
+    pieces: tuple[Piece, ...]
+
+
+class Trajectory(msgspec.Struct, frozen=True):
+    """The turns of one row, in their order."""
+
+    turns: tuple[Turn, ...]
