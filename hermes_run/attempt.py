@@ -21,8 +21,7 @@ from recorder.recording import Recording
 from recorder.session import Session
 
 _END_S = 30.0
-_NO_ROOM_S = 2.0
-"""How long a session that was cancelled may wait for room to record its end, in seconds."""
+"""How long a session that was cancelled may take to record its end, in seconds."""
 
 
 async def attempt(job: Job, plan: Plan) -> Session:
@@ -136,9 +135,13 @@ async def _write_row(recording: Recording, plan: Plan) -> None:
 
 
 async def _give_up(recording: Recording, plan: Plan) -> None:
-    """End a session that was cancelled; short, because whoever cancelled waits for it."""
-    wait_s = _NO_ROOM_S if plan.record.paused else _END_S
-    with anyio.move_on_after(wait_s, shield=True):
+    """End a session that was cancelled, and the run with it: nobody waits for room any more.
+
+    Raises:
+        JournalError: the end can't be recorded.
+    """
+    plan.record.wait_no_more()
+    with anyio.move_on_after(_END_S, shield=True):
         try:
             if recording.session.ended is None:
                 reason = plan.brake.reason or "cancelled"

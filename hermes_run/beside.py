@@ -33,6 +33,10 @@ class Rejects:
         self._path = path
         self._rows = rows
 
+    def wait_no_more(self) -> None:
+        """Wait for room no more: a full disk is an error from now on."""
+        self._rows.wait_no_more()
+
     async def append(self, row: bytes) -> None:
         """Append one line, newline included; waits while the disk is full.
 

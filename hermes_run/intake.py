@@ -75,6 +75,11 @@ class Intake:
                 self._count(sessions=1, recorded=session.session_id in self._recorded)
                 yield session
 
+    def wait_no_more(self) -> None:
+        """Wait no more for room to list what can't be used: a full disk is an error from now on."""
+        if self._rejects:
+            self._rejects.wait_no_more()
+
     async def finish_counting(self) -> int:
         """Read the rows that were not begun, and give the number of sessions they would have been.
 

@@ -124,8 +124,10 @@ class Run:
         return self._report()
 
     def cancel(self) -> None:
-        """Give up what is in flight: its sessions are recorded as interrupted, and finish ends."""
+        """Give up what is in flight, and waiting for room: it is interrupted, and finish ends."""
         self._in_flight.cancel()
+        self.record.wait_no_more()
+        self.intake.wait_no_more()
 
     def _report(self) -> Report:
         past, counts = self._resumption, self.intake.counts

@@ -12,10 +12,17 @@ from recorder.recording import Recording
 from recorder.session import Session
 
 _END_S = 30.0
+_NO_ROOM_S = 2.0
+"""How long the end of a session may wait for a disk that is known to be full, in seconds."""
 
 
 class Rows(Protocol):
     """Where the row of a session goes."""
+
+    @property
+    def paused(self) -> str | None:
+        """Why facts or rows wait to be written, if they do."""
+        ...
 
     async def finish(self, session: Session) -> None:
         """Append the row of a session that has ended and is durable."""
@@ -39,7 +46,8 @@ async def ending_what_fails(recording: Recording, rows: Rows) -> AsyncGenerator[
 
 async def _close(recording: Recording, rows: Rows, error: BaseException) -> None:
     """End the session and write its row; short, because somebody waits for *error*."""
-    with anyio.move_on_after(_END_S, shield=True):
+    wait_s = _NO_ROOM_S if rows.paused else _END_S
+    with anyio.move_on_after(wait_s, shield=True):
         try:
             if recording.session.ended is None:
                 await _end(recording, error)

@@ -39,6 +39,7 @@ class Rows:
         self._disk = disk
         self._retry_s = retry_s
         self._turn = anyio.Lock(fast_acquire=True)
+        self._hurried = anyio.Event()
         self._descriptor = -1
         self._size = 0
         self._torn = False
@@ -54,6 +55,10 @@ class Rows:
                 await self._append_when_there_is_room(row)
             finally:
                 self.paused = None
+
+    def wait_no_more(self) -> None:
+        """Wait for room no more: who does tries once more, and a full disk is an error."""
+        self._hurried.set()
 
     async def open(self) -> None:
         """Open the file, and cut off a row that a crash has torn.
@@ -73,14 +78,17 @@ class Rows:
 
     async def _append_when_there_is_room(self, row: bytes) -> None:
         while full := await anyio.to_thread.run_sync(self._append, row):
-            self.paused = full
-            await anyio.sleep(self._retry_s)
+            if self._hurried.is_set():
+                raise full
+            self.paused = str(full)
+            with anyio.move_on_after(self._retry_s):
+                await self._hurried.wait()
 
     def _open(self) -> None:
         self._size = _cut_torn_tail(self._path)
         self._descriptor = self._disk.extend(self._path)
 
-    def _append(self, row: bytes) -> str | None:
+    def _append(self, row: bytes) -> OSError | None:
         """Append *row* as a whole; gives why there was no room for it, if there was none."""
         if self._torn:
             self._cut()
@@ -91,7 +99,7 @@ class Rows:
             with suppress(OSError):
                 self._cut()
             if error.errno in FULL:
-                return str(error)
+                return error
             raise
         self._size += len(row)
         return None

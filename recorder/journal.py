@@ -18,8 +18,8 @@ less at a time if even that is too much. Any other error is final: whoever offer
 for one gets :class:`~recorder.errors.JournalError`.
 
 The writer is shielded from the cancellation of the tasks around it, so that a session that is being
-cancelled can still write how it ended. What bounds that shield is :meth:`Journal.close`: after it
-there is one more commit, and a disk that is still full is an error like any other.
+cancelled can still write how it ended. What bounds that shield is :meth:`Journal.close`: after it,
+as after :meth:`Journal.wait_no_more`, a disk that is full at one more try is an error as any other.
 """
 
 from __future__ import annotations
@@ -99,18 +99,14 @@ class Journal:
         self._declared: list[bytes] = []
         self._failure: JournalError | None = None
         self._paused: str | None = None
-        self._closed, self._released = anyio.Event(), anyio.Event()
+        self._closed, self._hurried = anyio.Event(), anyio.Event()
+        self._released = anyio.Event()
         self._thread = anyio.CapacityLimiter(1)
         self._begun = anyio.current_time()
         self._last_take = self._last_commit = float("-inf")
 
     async def __call__(self, event: Event) -> None:
-        """Accept *event*; with ``sync="event"`` also make it durable.
-
-        Raises:
-            JournalError: the record can't be written any more.
-            MisuseError: the journal is closed, or the event has no JSON form.
-        """
+        """Accept *event*; with ``sync="event"`` also make it durable. Raises as these do."""
         await self.accept(event)
         await self.settled()
 
@@ -193,13 +189,17 @@ class Journal:
         try:
             self._bytes = await anyio.to_thread.run_sync(self._chain.begin, limiter=self._thread)
         except OSError as error:
-            raise JournalError(
-                f"the journal can't be begun in {self._chain.directory}: {error}"
-            ) from error
+            what = f"the journal can't be begun in {self._chain.directory}: {error}"
+            raise JournalError(what) from error
+
+    def wait_no_more(self) -> None:
+        """Wait for room no more: there is one more try, and a full disk is an error from now on."""
+        self._hurried.set()
 
     def close(self) -> None:
         """Accept nothing more; the writer commits what is pending and stops."""
         self._closed.set()
+        self.wait_no_more()
         if not self._failure:
             self._pending.refuse(MisuseError("the record is closed: nothing more can be recorded"))
 
@@ -275,11 +275,11 @@ class Journal:
         code = error.errno if isinstance(error, OSError) else None
         if code == errno.EFBIG:
             self._take_less(batch, error)
-        elif code in FULL and not self._closed.is_set():
+        elif code in FULL and not self._hurried.is_set():
             self._paused = str(error)
             self._pending.pause()
             with anyio.move_on_after(self._settings.retry_s):
-                await self._closed.wait()
+                await self._hurried.wait()
         else:
             self._fail(f"the record can't be written: {error}", error)
 

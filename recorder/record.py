@@ -14,13 +14,7 @@ from recorder import files
 from recorder.disk import FULL
 from recorder.ending import ending_what_fails
 from recorder.errors import JournalError, MisuseError
-from recorder.events import (
-    CRASHED,
-    Event,
-    SessionResumed,
-    SessionStarted,
-    tools_hash,
-)
+from recorder.events import CRASHED, Event, SessionResumed, SessionStarted, tools_hash
 from recorder.formats import row
 from recorder.given import plain, whole
 from recorder.journal import Journal
@@ -71,6 +65,11 @@ class Record:
     def paused(self) -> str | None:
         """Why facts or rows wait to be written, if they do: the disk is full."""
         return self.journal.statistics().paused or self._opened.paused
+
+    def wait_no_more(self) -> None:
+        """Wait for room no more: a full disk is an error from now on, for a run that is to end."""
+        self.journal.wait_no_more()
+        self._opened.wait_no_more()
 
     def send_also_to(self, sink: Sink) -> None:
         """Give every event to *sink* too, after the journal has it.

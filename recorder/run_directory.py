@@ -61,6 +61,11 @@ class RunDirectory:
         """Why rows wait to be written, if they do."""
         return next((rows.paused for rows in self._rows.values() if rows.paused), None)
 
+    def wait_no_more(self) -> None:
+        """Wait for room no more: a full disk is an error from now on."""
+        for rows in self._rows.values():
+            rows.wait_no_more()
+
     async def append(self, row: bytes, *, completed: bool) -> None:
         """Append the row of a session; waits while the disk is full.
 

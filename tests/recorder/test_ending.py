@@ -5,6 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
+from recorder import ending
 from recorder.archive import Archive
 from recorder.opening import open_record, reopen_record
 from recorder.reader import fold_journal
@@ -86,6 +87,31 @@ async def test_a_session_that_is_cancelled_before_its_start_is_accepted_is_none(
         await cancel_in_sync(disk, until, begin)
         assert record.statistics.value().started == 2
     assert list(fold_journal(tmp_path / "r" / "journal").sessions) == ["a", "b"]
+
+
+async def test_a_session_that_is_cancelled_on_a_full_disk_has_no_end(
+    tmp_path, disk, until, monkeypatch
+):
+    """Whoever cancelled does not wait for room: it may never come. It goes on when it does."""
+    monkeypatch.setattr(ending, "_END_S", 2.0**31)
+    monkeypatch.setattr(ending, "_NO_ROOM_S", 0.0)
+
+    async def work(record):
+        async with record.session("x", id="a") as session:
+            await session.durable()
+            disk.room = 0
+            await session.model_replied(text="hm")
+            await session.durable()
+
+    async with open_record(tmp_path / "r", disk=disk) as record:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(work, record)
+            await until(lambda: record.paused)
+            tasks.cancel_scope.cancel()
+        disk.mend()
+    (session,) = fold_journal(tmp_path / "r" / "journal").sessions.values()
+    assert (session.seq, session.ended) == (2, None)
+    assert inspect(survey(tmp_path / "r")).sound
 
 
 class Broken:

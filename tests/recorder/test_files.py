@@ -83,6 +83,31 @@ async def test_rows_wait_while_the_disk_is_full(tmp_path, disk, until):
     assert path.read_bytes() == b"one\ntwo\n"
 
 
+@pytest.mark.parametrize("has_room", [True, False])
+async def test_who_will_not_wait_for_room_tries_once_more(tmp_path, disk, until, has_room):
+    """The row is written then, or an error; later ones do not wait at all."""
+    path, told = tmp_path / "rows.jsonl", []
+
+    async def append(rows, row):
+        try:
+            await rows.append(row)
+        except OSError as error:
+            told.append(error.errno)
+
+    async with files.open_rows(path, disk, retry_s=1000) as rows:
+        disk.room = 2
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(append, rows, b"one\n")
+            await until(lambda: rows.paused)
+            disk.room = None if has_room else 2
+            rows.wait_no_more()
+        assert rows.paused is None
+        disk.room = 0
+        await append(rows, b"two\n")
+    assert told == [errno.ENOSPC] * (1 if has_room else 2)
+    assert path.read_bytes() == (b"one\n" if has_room else b"")
+
+
 async def test_who_gives_up_waiting_for_room_leaves_no_trace(tmp_path, disk, until):
     """The next row stands right after the one before."""
     path = tmp_path / "rows.jsonl"

@@ -237,6 +237,29 @@ async def test_closing_while_the_disk_is_full_says_so_and_keeps_what_was_acknowl
     assert turns_of(tmp_path / "j") == 1
 
 
+async def test_who_will_not_wait_for_room_is_told_at_once(tmp_path, disk, said, until):
+    """What waited is tried once more; from then on a full disk is the end of the record."""
+
+    async def attempt():
+        async with open_journal(
+            tmp_path / "j", "run-1", JournalSettings(window_s=0, retry_s=1000), disk
+        ) as journal:
+            await journal(said(0))
+            disk.room = 0
+            await journal(said(1))
+            await until(lambda: journal.statistics().paused)
+            disk.mend()
+            journal.wait_no_more()
+            await journal.durable()
+            disk.room = 0
+            await journal(said(2))
+            await journal.durable()
+
+    with pytest.raises(JournalError, match="No space left"):
+        await attempt()
+    assert turns_of(tmp_path / "j") == 2
+
+
 async def test_room_that_returned_before_closing_is_used(tmp_path, disk, said, until):
     """There is one more try."""
     async with open_journal(

@@ -256,6 +256,24 @@ async def test_a_row_waits_for_room(tmp_path: Path, disk: FaultyDisk, until: Unt
     assert len(rows(tmp_path)) == 1
 
 
+async def test_a_record_that_waits_no_more_fails_for_want_of_room(tmp_path: Path, disk: FaultyDisk):
+    """Of a row, and of a fact: each is an error as any other."""
+
+    async def record_one() -> None:
+        async with open_record(tmp_path, disk=disk) as record:
+            recording = await record.start([Message("user", "x")])
+            await recording.end()
+            disk.room = 0
+            record.wait_no_more()
+            with pytest.raises(JournalError, match="a row can't be written"):
+                await record.finish(recording.session)
+            await record.start([Message("user", "x")])
+            await record.durable()
+
+    with pytest.raises(JournalError, match="the record can't be written"):
+        await record_one()
+
+
 async def test_rows_that_could_not_be_synced_are_told_of(tmp_path: Path, disk: FaultyDisk):
     """At the end, when they might be lost."""
 
