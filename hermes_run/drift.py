@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -61,14 +62,23 @@ def drift(document: Mapping[str, Json], meant: Meant) -> dict[str, Change]:
     }
 
 
-def earlier_drift(document: Mapping[str, Json], since: str) -> tuple[str, ...]:
-    """Name what changed at resumptions after the moment *since*, as ``run.json`` says.
+def earlier_drift(document: Mapping[str, Json], place: int) -> tuple[str, ...]:
+    """Name what changed at resumptions after a session had started, as ``run.json`` says.
 
-    A session that was in flight all the while never saw them, but goes on with all of it.
+    A session that was in flight all the while never saw them, but goes on with all of it. No clock
+    is asked, it may have been set back; a resumption that does not say when it was counts too.
+
+    Args:
+        document: the run's ``run.json``.
+        place: how many sessions of the run had started before this one.
     """
     facts = [object_of(fact) for fact in array_of(document.get("resumed"))]
-    later = [fact for fact in facts if text_in(fact.get("at")) > since]
+    later = [fact for fact in facts if _begun(fact.get("sessions_begun")) > place]
     return tuple(name for fact in later for name in object_of(fact.get("drift")))
+
+
+def _begun(count: Json) -> float:
+    return count if isinstance(count, int) else math.inf
 
 
 def prefill_hash(messages: Sequence[Message]) -> str | None:

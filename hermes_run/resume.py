@@ -145,8 +145,12 @@ class Resumption:
         self.sessions = past.standings.sessions
         self._choices = choices
         self._changed = frozenset(past.rows.changed)
-        going = [name for name, each in self.sessions.items() if choices.goes_on(each)]
-        self._archive = Archive(directory / JOURNAL, going)
+        self._places = {
+            name: place
+            for place, (name, each) in enumerate(self.sessions.items())
+            if choices.goes_on(each)
+        }
+        self._archive = Archive(directory / JOURNAL, self._places)
 
     async def jobs(self, jobs: AsyncIterator[Job]) -> AsyncIterator[Job]:
         """Give those of *jobs* that are not over; a session that goes on comes with its past.
@@ -190,8 +194,8 @@ class Resumption:
 
     def _drift(self, session: Session, job: Job) -> tuple[str, ...]:
         """Name what is not as it was when *session* started."""
-        since = session.started.ts if session.started else ""
-        names = dict.fromkeys([*earlier_drift(self.past.document, since), *self.past.changed])
+        earlier = earlier_drift(self.past.document, self._places[session.id])
+        names = dict.fromkeys([*earlier, *self.past.changed])
         names.pop("tools", None)
         if canonical(session.tools) != canonical(job.toolbox.schemas):
             names["tools"] = None

@@ -58,6 +58,7 @@ def asked_again(plan: Plan, toolbox: Toolbox, past: Past) -> dict[str, Json]:
     fact = {
         "at": timestamp(time.time()),
         "version": VERSION,
+        "sessions_begun": len(past.standings.sessions),
         "rows": past.rows.rows,
         "samples": plan.settings.samples,
         "sessions_of_rows_gone": len(past.rows.gone),

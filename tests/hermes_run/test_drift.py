@@ -99,17 +99,25 @@ def test_a_run_json_of_another_shape_has_drifted_in_everything(odd: dict[str, An
 
 
 def test_what_changed_while_a_session_was_in_flight_is_known_later():
-    """Only resumptions after its start count."""
+    """Only resumptions after its start count, whatever the clock said at either."""
     facts = [
-        {"at": "2026-11-22T17:00:00.000Z", "drift": {"model": {}}},
-        {"at": "2026-11-23T17:00:00.000Z", "drift": {"seed": {}, "system": {}}},
-        {"at": 5, "drift": {"never": {}}},
-        "?",
+        {"at": "2026-11-23T17:00:00.000Z", "sessions_begun": 2, "drift": {"model": {}}},
+        {"at": "2026-11-22T17:00:00.000Z", "sessions_begun": 5, "drift": {"seed": {}, "system": 1}},
     ]
-    assert earlier_drift({"resumed": facts}, "2026-11-22T00:00:00.000Z") == (
-        "model",
-        "seed",
-        "system",
-    )
-    assert earlier_drift({"resumed": facts}, "2026-11-22T18:00:00.000Z") == ("seed", "system")
-    assert earlier_drift({}, "") == ()
+    for place, names in [
+        (0, ("model", "seed", "system")),
+        (1, ("model", "seed", "system")),
+        (2, ("seed", "system")),
+        (4, ("seed", "system")),
+        (5, ()),
+    ]:
+        assert earlier_drift({"resumed": facts}, place) == names
+
+
+@pytest.mark.parametrize(
+    "odd", [{"drift": {"model": {}}}, {"sessions_begun": "?", "drift": {"model": 1}}]
+)
+def test_a_resumption_that_does_not_say_when_it_was_counts_too(odd: dict[str, Any]):
+    """Rather one name too many than one too few."""
+    assert earlier_drift({"resumed": ["?", odd, {"drift": 5}]}, 1000) == ("model",)
+    assert earlier_drift({}, 0) == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,20 @@ async def test_what_was_accepted_before_is_what_the_next_resumption_compares_wit
     assert rows_of()["a-0"]["flags"] == ["drift:model"]
     assert rows_of()["b-0"]["flags"] == ["drift:model"]
     assert rows_of()["new-0"]["flags"] == []
+
+
+async def test_a_clock_that_was_set_back_hides_no_change(
+    begin, resume, rows_of, monkeypatch: pytest.MonkeyPatch
+):
+    """Sessions began in what is the future now; what changed since is named all the same."""
+    tomorrow = time.time() + 86_400
+    with monkeypatch.context() as clock:
+        clock.setattr(time, "time", lambda: tomorrow)
+        await begin(ROWS[:2], [BROKEN, BROKEN])
+    await resume(ROWS[:2], [Failure("key", "HTTP 401")], model="n")
+    await resume(ROWS, ["1", "2", "3"], model="n")
+    flags = {name: row["flags"] for name, row in rows_of().items()}
+    assert flags == {"a-0": ["drift:model"], "b-0": ["drift:model"], "c-0": []}
 
 
 def test_all_that_changed_is_named_in_one_error():
