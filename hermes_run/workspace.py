@@ -70,7 +70,7 @@ async def open_workspace(
         if recording.session.ended:
             yield None
             return
-        async with open_plain(mirror.workspace, marks(plan.record.run, job.session_id)) as sandbox:
+        async with open_plain(mirror.workspace, _marks(job, plan)) as sandbox:
             is_mirrored = plan.settings.workspace_on_crash == "snapshot"
             yield Place(sandbox, mirror if is_mirrored else None)
     finally:
@@ -86,7 +86,7 @@ async def _begin(mirror: Mirror, job: Job, plan: Plan) -> None:
     source = plan.folder / given if isinstance(given, str) else given
     await prepare(mirror.workspace, source)
     if job.prompt.setup:
-        async with open_plain(mirror.workspace, marks(plan.record.run, job.session_id)) as sandbox:
+        async with open_plain(mirror.workspace, _marks(job, plan)) as sandbox:
             await _set_up(job.prompt.setup, sandbox, plan)
 
 
@@ -159,6 +159,10 @@ async def sweep_workspaces(plan: Plan, sessions: Mapping[str, Standing]) -> None
 def _mirror_of(job: Job, plan: Plan) -> Mirror:
     directory, name = plan.record.directory, folder_name(job.session_id)
     return Mirror(directory / MIRRORS / name, directory / WORKSPACES / name)
+
+
+def _marks(job: Job, plan: Plan) -> dict[str, str]:
+    return marks(plan.record.run, plan.record.directory, job.session_id)
 
 
 def folder_name(session_id: str) -> str:

@@ -157,7 +157,7 @@ async def _go_on(again: Again, past: Past, signals: Signals) -> Report:
     """Do what is left; all of it is on disk when this returns."""
     directory, settings = again.directory, again.settings
     resumption = await to_thread.run_sync(Resumption, directory, past, again.choices)
-    await _fence(past.standings.run)
+    await _fence(past.standings.run, directory)
     async with AsyncExitStack() as stack:
         complaints = stack.enter_context(kept_from_the_screen())
         if past.rows.going or past.rows.begun:
@@ -178,14 +178,14 @@ async def _go_on(again: Again, past: Past, signals: Signals) -> Report:
         return await run.finish()
 
 
-async def _fence(run: str) -> None:
+async def _fence(run: str, directory: Path) -> None:
     """End what the process before left running.
 
     Raises:
         UsageError: that can't be done.
     """
     try:
-        await fence(run)
+        await fence(run, directory)
     except SandboxError as error:
         raise UsageError(f"{error}. End them, then resume.") from error
 

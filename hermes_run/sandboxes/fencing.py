@@ -3,15 +3,17 @@
 Where the runner itself was killed, nobody ended the commands it was running, and what they started
 in the background still writes to the workspaces. They are found by a mark in their environment,
 which every child inherits, whoever its parent is and whatever session or group it has made for
-itself. What was started with an environment of its own (``env -i``) is not found, and neither is
-what the system hides: other users' processes, programs with more rights than their caller, and on
-macOS some of the system's own.
+itself. The mark names the run and its very directory: a copy of a run that goes on leaves alone
+what the run itself has started. What was started with an environment of its own (``env -i``) is not
+found, and neither is what the system hides: other users' processes, programs with more rights than
+their caller, and on macOS some of the system's own.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+from pathlib import Path
 from urllib.parse import quote
 
 import anyio
@@ -34,25 +36,40 @@ CALM = 2
 _SESSION_CHARACTERS = 200
 
 
-def marks(run: str, session: str) -> dict[str, str]:
-    """Give the variables that the commands of a session have in their environment."""
+def marks(run: str, directory: Path, session: str) -> dict[str, str]:
+    """Give the variables that the commands of a session have in their environment.
+
+    Args:
+        run: the id of the run, which a copy of its directory has, too.
+        directory: the run directory.
+        session: the id of the session.
+
+    Raises:
+        OSError: there is no such directory.
+    """
     name = quote(session[:_SESSION_CHARACTERS], safe="", errors="surrogatepass")
-    return {VARIABLE: f"{_prefix(run)}{name}"}
+    return {VARIABLE: f"{_prefix(run, directory)}{name}"}
 
 
-async def fence(run: str) -> int:
-    """Kill every process of run *run*, also those they start meanwhile; give how many there were.
+async def fence(run: str, directory: Path) -> int:
+    """Kill every process of a run, also those they start meanwhile; give how many there were.
 
     This process itself is spared, even if it has the mark.
 
+    Args:
+        run: the id of the run.
+        directory: the run directory; what was started for a copy of it is left alone.
+
     Raises:
+        OSError: there is no such directory.
         SandboxError: some are still there after :data:`FENCE_S` seconds; it names their ids.
     """
     killed: set[psutil.Process] = set()
+    prefix = _prefix(run, directory)
     latest = anyio.current_time() + FENCE_S
     calm = 0
     while calm < CALM:
-        found = await to_thread.run_sync(_kill_marked, _prefix(run))
+        found = await to_thread.run_sync(_kill_marked, prefix)
         if found and anyio.current_time() >= latest:
             pids = ", ".join(sorted(str(process.pid) for process in found))
             raise SandboxError(f"processes of an earlier attempt can't be ended: {pids}")
@@ -62,9 +79,14 @@ async def fence(run: str) -> int:
     return len(killed)
 
 
-def _prefix(run: str) -> str:
-    """What every mark of a run begins with, and none of another run does."""
-    return f"{quote(run, safe='', errors='surrogatepass')}/"
+def _prefix(run: str, directory: Path) -> str:
+    """What every mark of a run begins with, and none of another run or of a copy does.
+
+    The directory is named as the file system does: it keeps that when it is moved.
+    """
+    found = directory.stat()
+    name = quote(run, safe="", errors="surrogatepass")
+    return f"{name}@{found.st_dev:x}.{found.st_ino:x}/"
 
 
 def _kill_marked(prefix: str) -> set[psutil.Process]:

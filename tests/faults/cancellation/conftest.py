@@ -182,7 +182,7 @@ class Stage:
                 compared = await compare_rows(intake, standings, Choices())
             document, prompts = read_run_json(directory), {"path": "x", "rows": 1}
             past = Past(document, standings, compared, {}, prompts, draft)
-            await fence(standings.run)
+            await fence(standings.run, directory)
             again = Resumption(directory, past, Choices())
             async with reopen_run(directory, rows(), settings, source, toolbox(), again) as run:
                 yield run
@@ -226,7 +226,7 @@ async def nothing_is_left(directory: Path) -> None:
 
 def left_running(directory: Path) -> list[str]:
     """Name the processes that the sessions of a run have left behind."""
-    (mark,) = marks(str(read_run_json(directory)["run"]), "").values()
+    (mark,) = marks(str(read_run_json(directory)["run"]), directory, "").values()
     return [told(one) for one in psutil.process_iter() if mark_of(one).startswith(mark)]
 
 

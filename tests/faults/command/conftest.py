@@ -211,7 +211,7 @@ def left_running() -> Callable[[], list[int]]:
     """Name the processes that the sessions of the run have left behind."""
 
     def look() -> list[int]:
-        (mark,) = marks(json.loads((RUN / "run.json").read_bytes())["run"], "").values()
+        (mark,) = marks(json.loads((RUN / "run.json").read_bytes())["run"], RUN, "").values()
         return [one.pid for one in psutil.process_iter() if _mark_of(one).startswith(mark)]
 
     return look

@@ -22,6 +22,9 @@ from hermes_run.sandboxes.protocol import Command
 
 WAIT_S = 30
 
+HERE = Path(__file__).parent
+"""What stands for the run directory; nothing is written to it."""
+
 RUNNER = """
 import sys
 from pathlib import Path
@@ -30,8 +33,8 @@ from hermes_run.sandboxes.fencing import marks
 from hermes_run.sandboxes.plain import open_plain
 from hermes_run.sandboxes.protocol import Command
 
-async def main(run, line):
-    async with open_plain(Path.cwd(), marks(run, "session")) as sandbox:
+async def main(run, directory, line):
+    async with open_plain(Path.cwd(), marks(run, Path(directory), "session")) as sandbox:
         await sandbox.run(Command(line, timeout_s=600, limit=1000))
 
 anyio.run(main, *sys.argv[1:])
@@ -121,14 +124,14 @@ ORPHANS = """
 
 async def test_all_that_outlives_a_killed_runner_is_ended(run, workspace, announced, start):
     """Children in the background, in sessions of their own, and children of those."""
-    runner = start(sys.executable, "-c", RUNNER, run, ORPHANS, cwd=workspace)
+    runner = start(sys.executable, "-c", RUNNER, run, str(HERE), ORPHANS, cwd=workspace)
     pids = announced.pids(4)
     runner.kill()
     runner.wait()
     assert all(is_running(pid) for pid in pids)
-    assert await fence(run) >= 4
+    assert await fence(run, HERE) >= 4
     assert not any(is_running(pid) for pid in pids)
-    assert await fence(run) == 0
+    assert await fence(run, HERE) == 0
 
 
 async def test_what_keeps_starting_processes_is_ended_with_all_of_them(
@@ -136,9 +139,9 @@ async def test_what_keeps_starting_processes_is_ended_with_all_of_them(
 ):
     """Some are started while the others are being looked for."""
     line = "while :; do setsid sh -c 'echo $$ > started; sleep 600' & read -t 0.01; done"
-    start("bash", "-c", line, cwd=workspace, **marks(run, "session"))
+    start("bash", "-c", line, cwd=workspace, **marks(run, HERE, "session"))
     pids = announced.pids(5)
-    assert await fence(run) >= 6
+    assert await fence(run, HERE) >= 6
     pids += announced.rest()
     assert not any(is_running(pid) for pid in pids)
 
@@ -147,50 +150,68 @@ async def test_other_processes_are_not_touched(run, start):
     """Those without a mark, those of other runs, and those whose mark only looks alike."""
     variables = [
         {},
-        marks(f"{run}0", "session"),
-        marks(f"{run}/session", run),
+        marks(f"{run}0", HERE, "session"),
+        marks(f"{run}/session", HERE, run),
         {VARIABLE: run},
         {"OTHER": f"{run}/session", VARIABLE: f" {run}/session"},
     ]
     others = [start("sleep", "600", **each) for each in variables]
-    own = start("sleep", "600", **marks(run, "session"))
-    assert await fence(run) == 1
+    own = start("sleep", "600", **marks(run, HERE, "session"))
+    assert await fence(run, HERE) == 1
     assert own.wait(WAIT_S) == -signal.SIGKILL
     assert all(process.poll() is None for process in others)
 
 
+async def test_a_copy_of_a_run_does_not_end_what_the_run_itself_has_started(run, start, tmp_path):
+    """Both have the id of the run, and only one of them goes on; by whichever path it is named."""
+    original, copy = tmp_path / "run", tmp_path / "copy"
+    original.mkdir()
+    copy.mkdir()
+    process = start("sleep", "600", **marks(run, original, "session"))
+    assert await fence(run, copy) == 0
+    assert process.poll() is None
+    (tmp_path / "link").symlink_to(original)
+    original.rename(tmp_path / "moved")
+    (tmp_path / "link").unlink()
+    (tmp_path / "link").symlink_to(tmp_path / "moved")
+    assert await fence(run, tmp_path / "link") == 1
+    assert process.wait(WAIT_S) == -signal.SIGKILL
+
+
 async def test_a_process_that_was_killed_and_not_waited_for_is_gone(run, start):
     """Its parent may never wait for it."""
-    process = start("sleep", "600", **marks(run, "session"))
+    process = start("sleep", "600", **marks(run, HERE, "session"))
     end_without_waiting_for_it(process)
-    assert await fence(run) == 0
+    assert await fence(run, HERE) == 0
 
 
 def test_the_process_itself_is_spared(run, start):
     """It may have been started by a command of a run."""
     program = (
-        "import sys, anyio; from hermes_run.sandboxes.fencing import fence; "
-        "sys.exit(anyio.run(fence, sys.argv[1]) != 1)"
+        "import sys, anyio; from pathlib import Path; "
+        "from hermes_run.sandboxes.fencing import fence; "
+        "sys.exit(anyio.run(fence, sys.argv[1], Path(sys.argv[2])) != 1)"
     )
-    start("sleep", "600", **marks(run, "session"))
-    assert start(sys.executable, "-c", program, run, **marks(run, "session")).wait(WAIT_S) == 0
+    start("sleep", "600", **marks(run, HERE, "session"))
+    line = [sys.executable, "-c", program, run, str(HERE)]
+    assert start(*line, **marks(run, HERE, "session")).wait(WAIT_S) == 0
 
 
 async def test_processes_that_cannot_be_ended_are_named(run, start, monkeypatch):
     """When the time for it is over."""
     monkeypatch.setattr(fencing, "FENCE_S", 0)
-    process = start("sleep", "600", **marks(run, "session"))
+    process = start("sleep", "600", **marks(run, HERE, "session"))
     with pytest.raises(SandboxError, match=rf"can't be ended: {process.pid}$"):
-        await fence(run)
+        await fence(run, HERE)
 
 
 @pytest.mark.root
 async def test_processes_of_other_users_are_left_to_them(run, start):
     """Their marks can't be read."""
-    process = start("sleep", "600", **marks(run, "session"))
+    process = start("sleep", "600", **marks(run, HERE, "session"))
     os.seteuid(65_534)
     try:
-        assert await fence(run) == 0
+        assert await fence(run, HERE) == 0
     finally:
         os.seteuid(0)
     assert process.poll() is None
@@ -199,12 +220,12 @@ async def test_processes_of_other_users_are_left_to_them(run, start):
 @pytest.mark.parametrize("name", ["", "a/b", "a\0b", "a=b\n", "\ud800", "ä" * 10_000])
 async def test_whatever_a_session_is_called_its_commands_have_a_mark(workspace, name):
     """Ids come from input rows."""
-    async with open_plain(workspace, marks(name, name)) as sandbox:
+    async with open_plain(workspace, marks(name, HERE, name)) as sandbox:
         finished = await sandbox.run(Command(f"echo ${VARIABLE}", timeout_s=10, limit=10**6))
     mark = finished.output.decode().strip()
-    assert mark == marks(name, name)[VARIABLE]
+    assert mark == marks(name, HERE, name)[VARIABLE]
     assert mark.count("/") == 1
-    assert marks(name, "another")[VARIABLE].startswith(mark.split("/")[0] + "/")
+    assert marks(name, HERE, "another")[VARIABLE].startswith(mark.split("/")[0] + "/")
 
 
 async def test_commands_have_no_mark_unless_one_is_given(sandbox):
