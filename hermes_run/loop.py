@@ -33,6 +33,8 @@ from recorder.session import Session
 from recorder.steps import Step
 
 _SCORED = ("completed", "limit", "refused")
+_LAST_S = 5.0
+"""How long a session whose time is over may take to record what its calls gave."""
 
 
 class Agent(msgspec.Struct, frozen=True):
@@ -62,6 +64,7 @@ async def drive(recording: Recording, agent: Agent) -> Session:
         JournalError: the record can't be written, so nothing more may be done.
     """
     while recording.session.ended is None:
+        await recording.writable()  # what can't be recorded is not begun, least of all paid for
         await perform(next_step(recording.session, agent), recording, agent)
     return recording.session
 
@@ -123,21 +126,26 @@ async def _note(failure: Failure, recording: Recording, agent: Agent) -> None:
 async def _call(calls: tuple[ToolCall, ...], recording: Recording, agent: Agent) -> None:
     """Run *calls* at once; that they started is on disk before an effect that lasts begins."""
     step = _step(recording)
-    effects = [agent.toolbox.effect_of(call.name) for call in calls]
-    changing = [call for call, effect in zip(calls, effects, strict=True) if effect == "workspace"]
-    if agent.mirror and changing:
-        # The mirror it replaces may be needed until what came after that one is on disk.
-        await recording.durable()
-        await update_mirror(agent.mirror, changed_last(step))
+    effects = {call: agent.toolbox.effect_of(call.name) for call in calls}
+    together = [call for call in calls if effects[call] == "workspace"]
+    if not (agent.mirror and together and await _copied(agent.mirror, step, recording)):
+        together = []
     for call in calls:
         await _start(call, step, recording, agent)
-    if any(effect in LASTING for effect in effects):
+    if any(effect in LASTING for effect in effects.values()):
         await recording.durable()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_run_together, changing, recording, agent)
+        tasks.start_soon(_run_together, together, recording, agent)
         for call in calls:
-            if call not in changing:
+            if call not in together:
                 tasks.start_soon(_run, call, recording, agent)
+
+
+async def _copied(mirror: Mirror, step: Step, recording: Recording) -> bool:
+    """Copy the workspace as it is before the calls of *step*; tell whether there is a copy."""
+    # The mirror it replaces may be needed until what came after that one is on disk.
+    await recording.durable()
+    return await update_mirror(mirror, changed_last(step))
 
 
 def _step(recording: Recording) -> Step:
@@ -157,16 +165,23 @@ async def _run_together(calls: list[ToolCall], recording: Recording, agent: Agen
     """Run *calls*, which share a workspace, at once, and record all their results or none.
 
     The mirror holds the workspace as it was before all of them. Were one result recorded when the
-    run is cut, the others could not be run again in the workspace as that one left it.
+    run is cut, the others could not be run again in the workspace as that one left it. Where only
+    the session is cut, because its time is over, nothing will run again, and what returned counts.
     """
     returned: list[dict[str, Any]] = []
 
     async def run(call: ToolCall) -> None:
         returned.append(await _result(call, agent))
 
-    async with anyio.create_task_group() as tasks:
-        for call in calls:
-            tasks.start_soon(run, call)
+    try:
+        async with anyio.create_task_group() as tasks:
+            for call in calls:
+                tasks.start_soon(run, call)
+    except anyio.get_cancelled_exc_class():
+        if not agent.brake.pulled:
+            with anyio.move_on_after(_LAST_S, shield=True):
+                await recording.record_all(ToolReturned, returned)
+        raise
     await recording.record_all(ToolReturned, returned)
 
 

@@ -25,8 +25,6 @@ as after :meth:`Journal.wait_no_more`, a disk that is full at one more try is an
 from __future__ import annotations
 
 import errno
-import time
-from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -36,10 +34,11 @@ import anyio.to_thread
 
 from recorder.beside import beside
 from recorder.chain import Chain
+from recorder.declared import Declared
 from recorder.disk import FULL, Disk
 from recorder.errors import JournalError, MisuseError
-from recorder.events import Event, ToolsDeclared, timestamp, tools_hash
-from recorder.framing import frame, frame_into
+from recorder.events import Event, tools_hash
+from recorder.framing import frame_into
 from recorder.messages import Json
 from recorder.pending import Batch, Pending, again
 from recorder.settings import DEFAULTS, JournalSettings, JournalStatistics
@@ -93,10 +92,7 @@ class Journal:
         self._durable = self._events = self._bytes = self._commits = 0
         self._in_flight = Batch()
         self._line = bytearray()
-        self._tools: set[str] = set()
-        self._tool_turn = anyio.Lock(fast_acquire=True)
-        self._declaring: deque[tuple[int, bytes]] = deque()
-        self._declared: list[bytes] = []
+        self._declared = Declared()
         self._failure: JournalError | None = None
         self._paused: str | None = None
         self._closed, self._hurried = anyio.Event(), anyio.Event()
@@ -144,10 +140,16 @@ class Journal:
             JournalError: the record can't be written any more.
             MisuseError: the journal is closed, or the schemas have no JSON form.
         """
-        name = tools_hash(tools)
-        if name not in self._tools:
-            async with self._tool_turn:
-                await self._declare(name, tools)
+        name, declared = tools_hash(tools), self._declared
+        if name in declared:
+            return name
+        async with declared.turn:
+            if name not in declared:  # somebody did while this waited for its turn
+                line = declared.line(name, tools)
+                await self._pending.enter(len(line))
+                self._pending.add(line)
+                self._pending.count += 1
+                declared.accept(name, line, self._accepted)
         return name
 
     async def durable(self) -> None:
@@ -162,6 +164,17 @@ class Journal:
             if self._durable + self._in_flight.size < target:
                 self._pending.hurry()
             await self._released.wait()
+
+    async def writable(self) -> None:
+        """Return when no commit waits for room on the disk.
+
+        Raises:
+            JournalError: nothing can be written any more.
+        """
+        self.check()
+        while self._paused:
+            await self._released.wait()
+            self.check()
 
     @property
     def failed(self) -> bool:
@@ -219,18 +232,6 @@ class Journal:
         """The place where the next line will end up."""
         return self._durable + self._in_flight.size + self._pending.size
 
-    async def _declare(self, name: str, tools: tuple[dict[str, Json], ...]) -> None:
-        """Declare *tools*, unless somebody did while this waited for its turn."""
-        if name in self._tools:
-            return
-        seq, ts = len(self._tools) + 1, timestamp(time.time())
-        line = frame(ToolsDeclared(session="", seq=seq, ts=ts, tools_hash=name, tools=tools))
-        await self._pending.enter(len(line))
-        self._pending.add(line)
-        self._pending.count += 1
-        self._tools.add(name)
-        self._declaring.append((self._accepted, line))
-
     async def _gather(self) -> None:
         """Let lines come for a while, unless each has a sync of its own."""
         settings, last = self._settings, self._last_take
@@ -247,7 +248,7 @@ class Journal:
         self._in_flight, self._last_take = batch, anyio.current_time()
         try:
             written = await anyio.to_thread.run_sync(
-                self._chain.append, batch.lines, tuple(self._declared), limiter=self._thread
+                self._chain.append, batch.lines, self._declared.lines, limiter=self._thread
             )
         except Exception as error:  # noqa: BLE001  # a fact for all who wait: nobody waits for ever
             self._in_flight = Batch()
@@ -265,8 +266,7 @@ class Journal:
         self._durable += batch.size
         self._events += batch.count
         self._bytes, self._commits = self._bytes + written, self._commits + 1
-        while self._declaring and self._declaring[0][0] <= self._durable:
-            self._declared.append(self._declaring.popleft()[1])
+        self._declared.acknowledge(self._durable)
         if self._paused:
             self._paused = None
             self._pending.resume()

@@ -115,6 +115,10 @@ class Record:
         """
         await self.journal.durable()
 
+    async def writable(self) -> None:
+        """Return when the disk has room, as far as is known; or raise, if it never will."""
+        await self.journal.writable()
+
     async def start(
         self,
         messages: Sequence[Message],

@@ -52,6 +52,10 @@ class Ledger(Protocol):
         """Return when everything accepted so far is durable."""
         ...
 
+    async def writable(self) -> None:
+        """Return when the disk has room, as far as is known."""
+        ...
+
 
 class Opening(TypedDict, total=False):
     """What a session may begin with besides its prompt; see ``SessionStarted``."""
@@ -147,6 +151,14 @@ class Recording:
     async def durable(self) -> None:
         """Return when everything recorded so far is on disk."""
         await self._ledger.durable()
+
+    async def writable(self) -> None:
+        """Return when what happens next can be recorded: at once, unless the disk is full.
+
+        Raises:
+            JournalError: the record can't be written any more.
+        """
+        await self._ledger.writable()
 
     async def model_replied(self, **fields: Unpack[ReplyFields]) -> None:
         """Record a complete reply.

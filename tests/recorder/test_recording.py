@@ -59,6 +59,10 @@ class Book:
         """Note that somebody waits."""
         self.said.append("durable")
 
+    async def writable(self):
+        """Note that somebody asks whether there is room."""
+        self.said.append("writable")
+
 
 @pytest.fixture
 def book():
