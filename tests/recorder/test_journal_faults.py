@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from recorder.disk import Disk
@@ -346,3 +347,43 @@ async def test_a_disk_that_takes_little_at_a_time_gets_everything(tmp_path, disk
             await journal(said(seq))
     assert turns_of(tmp_path / "j") == 10
     assert len(segments(tmp_path / "j")) == 1
+
+
+async def test_whoever_asks_for_room_waits_while_the_disk_is_full(tmp_path, disk, said):
+    """Nothing is begun then that could not be recorded."""
+    settings, there_is_room = JournalSettings(retry_s=0.01), []
+    async with open_journal(tmp_path / "j", "run-1", settings, disk) as journal:
+
+        async def ask():
+            await journal.writable()
+            there_is_room.append(journal.statistics().paused)
+
+        await ask()
+        disk.fail("write", errno.ENOSPC)
+        await journal(said(0))
+        with anyio.fail_after(PATIENCE_S):
+            while not journal.statistics().paused:
+                await anyio.lowlevel.checkpoint()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            for _ in range(3):
+                await journal._released.wait()
+            assert there_is_room == [None]
+            disk.mend()
+    assert there_is_room == [None, None]
+
+
+async def test_whoever_asks_for_room_is_told_that_there_never_will_be(tmp_path, disk, said):
+    """Also who waits for it already."""
+
+    async def attempt():
+        async with open_journal(tmp_path / "j", "run-1", JournalSettings(), disk) as journal:
+            disk.fail("write", errno.EIO)
+            await journal(said(0))
+            with pytest.raises(JournalError, match="Input/output"):
+                await journal.durable()
+            with pytest.raises(JournalError, match="Input/output"):
+                await journal.writable()
+
+    with pytest.raises(JournalError, match="Input/output"):
+        await attempt()
