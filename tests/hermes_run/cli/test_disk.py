@@ -35,7 +35,7 @@ def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
     "small_disk", [PROMPT, 4 * PROMPT], indirect=True, ids=["no room for a fact", "or for a row"]
 )
 def test_a_full_disk_pauses_the_run_until_there_is_room(process, prompts, rows_of, small_disk):
-    """Nothing is asked meanwhile, nothing is lost, and the pause is said at once."""
+    """Nothing is lost, and the pause is said at once."""
     path = prompts(*[{"id": str(number), "prompt": "x" * PROMPT} for number in range(3)])
     typed = ["--model", "simulated", "--concurrency", 1, "--out", small_disk, "--name", "mine"]
     running = process(*typed, path)
