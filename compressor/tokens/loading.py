@@ -1,0 +1,103 @@
+"""One name, one counter: the vocabularies at hand, tokenizer files, the local hub cache, tiktoken.
+
+========================  ========================================================================
+name                      counts with
+========================  ========================================================================
+``o200k``, ``qwen3``, ..  a vocabulary that comes with the package (:data:`NAMES`)
+``PATH``                  a ``tokenizer.json``, or a folder with one
+``ORG/NAME[@REVISION]``   the ``tokenizer.json`` of a model in the local Hugging Face cache
+``hub:ORG/NAME``          the same, downloaded where it is not in the cache
+``tiktoken:NAME``         an encoding or a model that tiktoken knows
+``estimate``              UTF-8 bytes by three; rows are marked as not exact
+========================  ========================================================================
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+from types import ModuleType
+
+from compressor.errors import TokenizerError
+from compressor.plan import Counter
+from compressor.tokens import vocabularies
+from compressor.tokens.counting import Cached, Estimate
+
+NAMES = (*(vocabulary.name for vocabulary in vocabularies.VOCABULARIES), Estimate.name)
+"""What can be loaded by name alone."""
+
+_PACKAGES = {
+    "splintr": "splintr-rs",
+    "tokenizers": "hermes-run[tokenizers]",
+    "huggingface_hub": "hermes-run[tokenizers]",
+    "tiktoken": "hermes-run[tiktoken]",
+}
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+
+
+def load(name: str = "o200k") -> Cached:
+    """Load the counter called *name*; its counts are cached already.
+
+    Args:
+        name: a vocabulary, a path, a model of the hub, or one of the other forms above. Nothing is
+            downloaded but for ``hub:`` and ``tiktoken:``, and no remote code is ever run.
+
+    Raises:
+        TokenizerError: there is no such vocabulary here, or its package is not installed.
+    """
+    return Cached(_load(name))
+
+
+def _load(name: str) -> Counter:
+    scheme, colon, rest = name.partition(":")
+    if name == Estimate.name:
+        return Estimate()
+    if colon and scheme == "tiktoken":
+        return _door("tiktokens").open_encoding(rest)
+    if colon and scheme == "hub":
+        return _door("huggingface").download(rest)
+    if vocabulary := vocabularies.find(name):
+        return _door("bundled").Bundled(vocabulary)
+    if Path(name).exists():
+        return _door("huggingface").open_path(name)
+    if _HUB_ID.fullmatch(name) and ".." not in name:
+        return _door("huggingface").open_cached(name)
+    raise TokenizerError(unknown(name))
+
+
+def unknown(name: str) -> str:
+    """Say that there is no *name*, and what may have been meant."""
+    near = vocabularies.nearest(name)
+    meant = f" Did you mean {near!r}?" if near else ""
+    return (
+        f"There is no tokenizer {name!r}.{meant} Give a path to a tokenizer.json, hub:ORG/NAME, "
+        f"tiktoken:NAME, or one of: {', '.join(NAMES)}"
+    )
+
+
+def describe() -> str:
+    """List what can be loaded, one a line: for `--help`."""
+    rows = [(vocabulary.name, vocabulary.models) for vocabulary in vocabularies.VOCABULARIES]
+    rows += [
+        (Estimate.name, "no vocabulary: UTF-8 bytes by three, marked as not exact"),
+        ("PATH", "a tokenizer.json, or a folder with one"),
+        ("ORG/NAME", "a model in the local Hugging Face cache"),
+        ("hub:ORG/NAME", "the same, downloaded when it is missing"),
+        ("tiktoken:NAME", "an encoding or a model that tiktoken knows"),
+    ]
+    return "\n".join(f"{name:<14} {models}" for name, models in rows)
+
+
+def _door(module: str) -> ModuleType:
+    """Import the module of this package that opens an optional package."""
+    try:
+        return importlib.import_module(f"compressor.tokens.{module}")
+    except ImportError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _PACKAGES:
+            raise
+        raise TokenizerError(
+            f"This tokenizer needs the package {package}, which is not installed: "
+            f"pip install '{_PACKAGES[package]}' (or count with 'estimate', which is not exact)"
+        ) from error
