@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -60,22 +61,27 @@ def scan(extent: Extent) -> Iterator[Sighting]:
 def last_lines(extents: list[Extent]) -> tuple[dict[str, int], str]:
     """Find where each session is spoken of last, and the id of the run, empty if nothing says it.
 
-    Lines are numbered from 0 over all of *extents*; only the name of the session is looked at.
+    Lines are numbered from 0 over all of *extents*; only the name of the session is looked at. A
+    segment that is gone again has none.
 
     Raises:
         OSError: a segment can't be read.
     """
     last: dict[str, int] = {}
-    run, number = "", 0
-    for extent in extents:
-        for line, _ in _within(extent):
-            name = _session_of(line.content)
-            if name:
-                last[name] = number
-            elif line.number == 1 and not run:
-                run = _run_of(line.content)
-            number += 1
+    run = ""
+    for number, line in enumerate(_lines_of(extents)):
+        name = _session_of(line.content)
+        if name:
+            last[name] = number
+        elif line.number == 1 and not run:
+            run = _run_of(line.content)
     return last, run
+
+
+def _lines_of(extents: list[Extent]) -> Iterator[Line]:
+    for extent in extents:
+        with suppress(FileNotFoundError):
+            yield from (line for line, _ in _within(extent))
 
 
 def _within(extent: Extent) -> Iterator[tuple[Line, int]]:

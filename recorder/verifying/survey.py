@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -53,11 +55,21 @@ def _survey(directory: Path, given: str) -> Survey:
     faults, pid = Faults(), holder(directory)
     rows = read_rows(directory, faults)
     statistics = _read(directory / STATISTICS)
-    extents = [Extent(path, path.stat().st_size) for path in segments(directory / JOURNAL)]
+    extents = list(_extents(directory / JOURNAL))
     if pid is None:
         pid = holder(directory)  # somebody may have begun to go on with the run
     last, run = last_lines(extents)
     return Survey(directory, pid, rows, statistics, extents, last, run or given or rows.run, faults)
+
+
+def _extents(journal: Path) -> Iterator[Extent]:
+    """Measure the segments; one of a live run may be gone again, there was no room for its facts.
+
+    What was to stand in it is written to another.
+    """
+    for path in segments(journal):
+        with suppress(FileNotFoundError):
+            yield Extent(path, path.stat().st_size)
 
 
 def _read(path: Path) -> bytes | None:
