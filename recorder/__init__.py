@@ -6,6 +6,8 @@ Use it in any agent, ours or somebody else's::
         async with record.session(prompt="...", tools=schemas, model="...") as session:
             await session.model_replied(text="...", calls=[...], usage=...)
             await session.tool_returned(call_id, output)
+
+``fold_journal`` reads what was recorded, and a ``Follower`` what is being recorded, while it is.
 """
 
 from __future__ import annotations
@@ -18,11 +20,13 @@ if TYPE_CHECKING:
     from recorder import formats as formats
     from recorder import stats as stats
     from recorder.blocking import open_sync as open_sync
+    from recorder.following import Follower as Follower
     from recorder.opening import open_record as open  # noqa: A004  # recorder.open reads as it should
     from recorder.reader import fold_journal as fold_journal
     from recorder.settings import JournalSettings as JournalSettings
 
 _PUBLIC = {
+    "Follower": ("recorder.following", "Follower"),
     "JournalSettings": ("recorder.settings", "JournalSettings"),
     "fold_journal": ("recorder.reader", "fold_journal"),
     "open": ("recorder.opening", "open_record"),
@@ -30,7 +34,7 @@ _PUBLIC = {
 }
 _MODULES = ("errors", "formats", "stats")
 
-__all__ = ["JournalSettings", "fold_journal", "open", "open_sync"]
+__all__ = ["Follower", "JournalSettings", "fold_journal", "open", "open_sync"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # whatever was asked for

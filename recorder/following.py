@@ -23,6 +23,12 @@ class _Place(msgspec.Struct):
 class Follower:
     """Reads a journal piece by piece; ``torn`` is what processes that died left half written.
 
+    ::
+
+        follower = recorder.Follower(Path("runs/mine/journal"))
+        for entry in follower.news():      # again and again, in a thread where a loop runs
+            print(entry.event)
+
     What is read is on its way to the disk, but need not have arrived there. Where the disk was
     full some events come a second time, equal: :class:`~recorder.reader.Order` tells.
     """

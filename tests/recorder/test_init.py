@@ -9,6 +9,7 @@ import pytest
 
 import recorder
 from recorder.blocking import open_sync
+from recorder.following import Follower
 from recorder.opening import open_record
 from recorder.reader import fold_journal
 from recorder.settings import JournalSettings
@@ -37,7 +38,14 @@ def test_the_package_alone_loads_next_to_nothing():
 
 @pytest.mark.parametrize(
     "use",
-    ["fold_journal", "JournalSettings", "stats.tool_stats", "formats.load('hermes')", "errors"],
+    [
+        "Follower",
+        "fold_journal",
+        "JournalSettings",
+        "stats.tool_stats",
+        "formats.load('hermes')",
+        "errors",
+    ],
 )
 def test_reading_needs_no_event_loop(use):
     """A journal can be folded and rendered in a process that never runs a task."""
@@ -57,6 +65,7 @@ def test_the_public_names_are_what_they_stand_for():
     for _ in range(2):
         assert recorder.open is open_record
         assert recorder.open_sync is open_sync
+        assert recorder.Follower is Follower
         assert recorder.fold_journal is fold_journal
         assert recorder.JournalSettings is JournalSettings
 
