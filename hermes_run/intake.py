@@ -34,10 +34,12 @@ class Counts(msgspec.Struct, frozen=True):
 class Intake:
     """Turns rows into jobs, one by one, and counts them.
 
-    ``examples`` says of the first few rows that can't be used where they stand and why.
+    Gives the jobs in the order of the rows, the samples of a row after each other, to one caller at
+    a time. A call that is cancelled loses nothing where *rows* lose nothing by it: the next one
+    goes on where it was. In a strict run the first row that can't be used raises
+    :class:`~hermes_run.errors.UsageError`.
 
-    ``jobs`` gives the jobs in the order of the rows, the samples of a row after each other. In a
-    strict run it raises :class:`~hermes_run.errors.UsageError` at the first row that can't be used.
+    ``examples`` says of the first few rows that can't be used where they stand and why.
 
     Args:
         rows: the rows, read as they are needed.
@@ -62,18 +64,30 @@ class Intake:
         self._toolbox = toolbox
         self._rejects = rejects
         self._recorded = recorded
-        self.jobs = self._read()
+        self._row: Prompt | Reject | None = None
+        self._job: Job | None = None
         self._boxes: dict[tuple[tuple[str, ...] | None, tuple[str, ...] | None], Toolbox] = {}
 
-    async def _read(self) -> AsyncIterator[Job]:
-        async for row in self._limited():
-            job = await self._admit(row)
-            if job is None:
-                continue
-            for sample in range(self._settings.samples):
-                session = msgspec.structs.replace(job, sample=sample)
-                self._count(sessions=1, recorded=session.session_id in self._recorded)
-                yield session
+    def __aiter__(self) -> Intake:
+        """Give this."""
+        return self
+
+    async def __anext__(self) -> Job:
+        """Give the next job.
+
+        Raises:
+            StopAsyncIteration: there are no more.
+            UsageError: a row can't be used, and the run is strict.
+            JournalError: what can't be used can't be listed.
+        """
+        while self._job is None:
+            self._job = await self._admit(await self._next_row())
+            self._row = None
+        job, more = self._job, self._job.sample + 1
+        is_last = more >= self._settings.samples
+        self._job = None if is_last else msgspec.structs.replace(job, sample=more)
+        self._count(sessions=1, recorded=job.session_id in self._recorded)
+        return job
 
     def wait_no_more(self) -> None:
         """Wait no more for room to list what can't be used: a full disk is an error from now on."""
@@ -86,35 +100,39 @@ class Intake:
         Rejects among them are counted and listed like any other.
         """
         begun = self.counts.sessions
-        async for _ in self.jobs:
+        async for _ in self:
             pass
         return self.counts.sessions - begun
 
-    async def _limited(self) -> AsyncIterator[Prompt | Reject]:
-        limit = self._settings.limit
-        while limit is None or self.counts.rows < limit:
-            row = await anext(self._rows, None)
-            if row is None:
-                return
+    async def _next_row(self) -> Prompt | Reject:
+        """Give the row that a cancelled call left behind, or read one."""
+        if self._row is None:
+            limit = self._settings.limit
+            if limit is not None and self.counts.rows >= limit:
+                raise StopAsyncIteration
+            self._row = await anext(self._rows)
             self._count(rows=1)
-            yield row
+        return self._row
 
     async def _admit(self, row: Prompt | Reject) -> Job | None:
         try:
-            return self._job(row)
+            return self._make_job(row)
         except UsageError as error:
             if self._settings.strict:
                 raise UsageError(f"line {row.line}: {error}") from error
-            self._count(rejected=1)
-            if len(self.examples) < _EXAMPLES:
-                self.examples.append(f"line {row.line}: {error}")
-            if self._rejects:
-                text = row.row if isinstance(row, Reject) else row.key
-                fact = {"line": row.line, "reason": str(error), "row": text}
-                await self._rejects.append(encode(fact) + b"\n")
+            await self._reject(row, str(error))
             return None
 
-    def _job(self, row: Prompt | Reject) -> Job:
+    async def _reject(self, row: Prompt | Reject, reason: str) -> None:
+        if self._rejects:
+            text = row.row if isinstance(row, Reject) else row.key
+            fact = {"line": row.line, "reason": reason, "row": text}
+            await self._rejects.append(encode(fact) + b"\n")
+        self._count(rejected=1)  # only now: a call that is cancelled while it waits tries again
+        if len(self.examples) < _EXAMPLES:
+            self.examples.append(f"line {row.line}: {reason}")
+
+    def _make_job(self, row: Prompt | Reject) -> Job:
         """Make the job of a row.
 
         Raises:

@@ -99,7 +99,7 @@ async def compare_rows(intake: Intake, standings: Standings, choices: Choices) -
     gone = dict.fromkeys(standings.sessions)
     changed, retooled = dict[str, None](), dict[str, None]()
     begun = going = 0
-    async for job in intake.jobs:
+    async for job in intake:
         standing = standings.sessions.get(job.session_id)
         if standing is None:
             begun += 1

@@ -12,15 +12,17 @@ import anyio
 import msgspec
 from anyio.abc import ObjectSendStream
 
-from hermes_run.beside import open_rejects, remove_empty, writing
-from hermes_run.brake import Brake, Cause
+from hermes_run.beside import open_rejects, put_in_place, remove_empty, writing
+from hermes_run.brake import Brake
 from hermes_run.budget import Budget
 from hermes_run.config import Settings
 from hermes_run.errors import UsageError, ungrouped
-from hermes_run.intake import Counts, Intake
+from hermes_run.feed import feed
+from hermes_run.intake import Intake
 from hermes_run.models.source import Source
 from hermes_run.plan import Plan
 from hermes_run.prompts import Prompt, Reject
+from hermes_run.report import Report
 from hermes_run.resume import Resumption
 from hermes_run.run_json import RUN, asked, asked_again, folder_of, write_run_json
 from hermes_run.runlog import open_log
@@ -33,50 +35,12 @@ from recorder.messages import Json, Message
 from recorder.opening import open_record, reopen_record
 from recorder.record import Record
 from recorder.session import Session
-from recorder.statistics import RunStatistics
 
 REJECTS = "rejects.jsonl"
 REFRESH_S = 10.0
 """How often ``statistics.json`` is replaced while running, in seconds."""
 
-FAILED = ("model_error", "tool_error", "interrupted", "uncertain")
-"""Outcomes of sessions that did not end by themselves."""
-
 Rows: TypeAlias = AsyncIterator[Prompt | Reject]
-
-
-class Report(msgspec.Struct, frozen=True):
-    """What a run came to; ``not_started`` counts sessions that were never begun.
-
-    In a run that went on, ``waiting`` are sessions that a crash cut off and that did not get to go
-    on, and ``others`` those that were recorded before and that no row asks for any more.
-    """
-
-    directory: str
-    counts: Counts
-    not_started: int
-    statistics: RunStatistics
-    cause: Cause | None
-    reason: str
-    waiting: int = 0
-    others: int = 0
-
-    @property
-    def failed(self) -> int:
-        """Sessions that did not end by themselves."""
-        return sum(self.statistics.outcomes.get(name, 0) for name in FAILED)
-
-    @property
-    def balanced(self) -> bool:
-        """Whether every session that came in is accounted for.
-
-        What came in was counted from rows, what started and ended from events.
-        """
-        ended = sum(self.statistics.outcomes.values())
-        left = self.not_started + self.waiting
-        may_be_left = self.cause is not None or left == 0
-        is_possible = min(self.not_started, self.waiting, self.others) >= 0
-        return is_possible and may_be_left and ended + self.waiting == self.statistics.started
 
 
 class Run:
@@ -85,7 +49,7 @@ class Run:
     def __init__(self, plan: Plan, intake: Intake, resumption: Resumption | None = None) -> None:
         self.plan = plan
         self.intake = intake
-        self._jobs = resumption.jobs(intake.jobs) if resumption else intake.jobs
+        self._jobs = resumption.jobs(intake) if resumption else intake
         self._resumption = resumption
         self._in_flight = anyio.CancelScope()
 
@@ -198,8 +162,8 @@ async def open_run(
     ):
         with writing(directory / RUN):
             await write_run_json(directory, asked(plan, toolbox, prompts or {}))
-        async with open_rejects(directory / REJECTS) as rejects:
-            yield Run(plan, Intake(rows, settings, toolbox, rejects))
+        async with open_rejects(directory / REJECTS) as rejects, feed(rows) as fed:
+            yield Run(plan, Intake(fed, settings, toolbox, rejects))
 
 
 @asynccontextmanager
@@ -236,12 +200,12 @@ async def reopen_run(
     ):
         with writing(directory / RUN):
             await write_run_json(directory, asked_again(plan, toolbox, past))
-        with writing(directory / REJECTS):
-            past.rejects.replace(directory / REJECTS)  # all rows were read again
+        await put_in_place(past.rejects, directory / REJECTS)  # all rows were read again
         await sweep_workspaces(plan, resumption.sessions)
         await resumption.end_gone(record)
-        intake = Intake(rows, settings, toolbox, recorded=resumption.sessions)
-        yield Run(plan, intake, resumption)
+        async with feed(rows) as fed:
+            intake = Intake(fed, settings, toolbox, recorded=resumption.sessions)
+            yield Run(plan, intake, resumption)
 
 
 @asynccontextmanager

@@ -75,6 +75,5 @@ async def read_all(order: Order) -> Intake:
     """
     async with aclosing(read_prompts(order.prompts, order.settings.system)) as rows:
         intake = Intake(rows, order.settings, order.toolbox)
-        async for _ in intake.jobs:
-            pass
+        await intake.finish_counting()
     return intake

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hermes_run.progress.panel import retries, tokens, tools
 from hermes_run.progress.words import clean, duration
-from hermes_run.run import Report
+from hermes_run.report import Report
 from recorder.events import seconds
 from recorder.statistics import RunStatistics
 

@@ -24,8 +24,9 @@ from hermes_run.models.source import open_source, unasked
 from hermes_run.progress.watch import watch
 from hermes_run.progress.words import clean
 from hermes_run.prompts import check_file, read_prompts
+from hermes_run.report import Report
 from hermes_run.resume import Choices, Past, Resumption, Rows, compare_rows, refuse_drift
-from hermes_run.run import REJECTS, Report, read_prefill, reopen_run
+from hermes_run.run import REJECTS, read_prefill, reopen_run
 from hermes_run.run_json import read_run_json
 from hermes_run.sandboxes.fencing import fence
 from hermes_run.tools.toolbox import Toolbox

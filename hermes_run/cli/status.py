@@ -14,7 +14,8 @@ from hermes_run.cli.report import rewards, wall_s
 from hermes_run.errors import UsageError
 from hermes_run.progress.panel import retries, tokens, tools
 from hermes_run.progress.words import clean, counts, duration
-from hermes_run.run import FAILED, REJECTS
+from hermes_run.report import FAILED
+from hermes_run.run import REJECTS
 from hermes_run.run_json import RUN
 from recorder.errors import CorruptJournalError
 from recorder.json_text import decode, encode

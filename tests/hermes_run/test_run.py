@@ -264,7 +264,7 @@ async def test_a_strict_run_stops_at_the_first_bad_row(start_run: OpenRun):
     """The text names the line."""
     with pytest.raises(UsageError, match="line 2"):
         async with start_run([{"prompt": "a"}, {}], ["ok"], strict=True) as run:
-            [job async for job in run.intake.jobs]
+            [job async for job in run.intake]
 
 
 @pytest.mark.parametrize(("limit", "sessions"), [(0, 0), (2, 2), (None, 3)])
