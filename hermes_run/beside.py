@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import anyio
+from anyio import to_thread
 
 from recorder.disk import Disk
 from recorder.errors import JournalError
@@ -62,6 +63,18 @@ async def open_rejects(path: Path) -> AsyncGenerator[Rejects]:
     finally:
         with writing(path), anyio.CancelScope(shield=True):  # bounded by the disk
             await rows.close()
+
+
+async def put_in_place(draft: Path, path: Path, disk: Disk | None = None) -> None:
+    """Put *draft*, which is on disk, at *path*, durably.
+
+    Raises:
+        JournalError: it can't be put there.
+    """
+    disk = disk or Disk()
+    with writing(path):
+        await to_thread.run_sync(disk.rename, draft, path)
+        await to_thread.run_sync(disk.sync_directory, path.parent)
 
 
 def remove_empty(folder: Path) -> None:
