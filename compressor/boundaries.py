@@ -1,0 +1,91 @@
+"""Where a trajectory may be cut, and what of it stays as it is. Pure.
+
+The unit of cutting is a *step*: an assistant turn with everything up to the next one. That is its
+results (parallel ones too), and whatever the user says before the model speaks again: where an
+agent has no tool calls, an observation comes as a user turn. A step always begins with an assistant
+turn, so that cutting whole steps behind the head leaves no result without its call and no two turns
+of one role side by side that were not there.
+
+The *head* runs to the first user turn (and those directly behind it), or over the leading system
+turns where the user never speaks. The *tail* is the last turns, widened to whole steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from compressor.trajectory import Trajectory, Turn
+
+_FENCE = "```"
+
+
+class Step(msgspec.Struct, frozen=True):
+    """Turns *first* to *last*, both included; an assistant turn first, unless none came before."""
+
+    first: int
+    last: int
+
+
+def head_of(trajectory: Trajectory) -> int:
+    """Give the number of turns in the head."""
+    roles = [turn.role for turn in trajectory.turns]
+    if "user" not in roles:
+        return next((at for at, role in enumerate(roles) if role != "system"), len(roles))
+    end = roles.index("user") + 1
+    while end < len(roles) and roles[end] in ("system", "user"):
+        end += 1
+    return end
+
+
+def steps(trajectory: Trajectory) -> tuple[Step, ...]:
+    """Divide everything behind the head into steps.
+
+    Results that stand before any assistant turn there (orphans) are a step of their own.
+    """
+    begin, count = head_of(trajectory), len(trajectory.turns)
+    if begin == count:
+        return ()
+    starts = [begin]
+    starts += [at for at in range(begin + 1, count) if trajectory.turns[at].role == "assistant"]
+    ends = [*(start - 1 for start in starts[1:]), count - 1]
+    return tuple(map(Step, starts, ends))
+
+
+def tails_of(trajectory: Trajectory, last_turns: int) -> tuple[int, ...]:
+    """Give the turns at which the tail may begin, the widest tail first.
+
+    The first keeps *last_turns* turns, widened to whole steps; each further one is a step shorter,
+    for budgets that a wider one alone would break. The last keeps the last step only.
+    """
+    cut = steps(trajectory)
+    if not cut:
+        return (len(trajectory.turns),)
+    wanted = len(trajectory.turns) - last_turns
+    widest = max((place for place, step in enumerate(cut) if step.first <= wanted), default=0)
+    return tuple(step.first for step in cut[min(widest, len(cut) - 1) :])
+
+
+def observations(trajectory: Trajectory) -> Iterator[tuple[int, int]]:
+    """Name every piece that says what the environment gave back, as turn and piece.
+
+    That is every result. Where nothing was ever called, a user turn that answers a fenced block of
+    the assistant's is one too: so agents write that parse their actions out of the text.
+    """
+    if any(turn.role == "tool" or _calls(turn) for turn in trajectory.turns):
+        for at, turn in enumerate(trajectory.turns):
+            yield from ((at, n) for n, piece in enumerate(turn.pieces) if piece.purpose == "result")
+        return
+    for at in range(head_of(trajectory), len(trajectory.turns)):
+        turn = trajectory.turns[at]
+        if turn.role == "user" and _acts(trajectory.turns[at - 1]):
+            yield from ((at, n) for n in range(len(turn.pieces)))
+
+
+def _calls(turn: Turn) -> bool:
+    return any(piece.purpose == "call" for piece in turn.pieces)
+
+
+def _acts(turn: Turn) -> bool:
+    return turn.role == "assistant" and any(_FENCE in piece.text for piece in turn.pieces)

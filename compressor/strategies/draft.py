@@ -1,0 +1,128 @@
+"""A plan while it is made: what each piece costs, and what has been decided so far. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import TypeAlias
+
+import msgspec
+
+from compressor.apply import apply
+from compressor.boundaries import tails_of
+from compressor.plan import Budget, Counter, Cut, CutKind, Edit, EditKind, Plan
+from compressor.trajectory import Piece, Trajectory
+
+Place: TypeAlias = tuple[int, int]
+"""A piece, by its turn and its number there."""
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """A trajectory with what it costs; turns from *tail* on may not be changed.
+
+    ``sizes`` holds the tokens of each piece of each turn, ``total`` those of all of it as the
+    ``edits`` and ``cuts`` leave it (a summary that is merged into a turn may change a token where
+    they meet; :func:`finish` counts that).
+    """
+
+    trajectory: Trajectory
+    budget: Budget
+    counter: Counter
+    sizes: tuple[tuple[int, ...], ...]
+    total: int
+    tail: int
+    edits: dict[Place, Edit] = {}
+    cuts: tuple[Cut, ...] = ()
+
+    @property
+    def fits(self) -> bool:
+        """Whether nothing more has to be done."""
+        return self.total <= self.budget.tokens
+
+
+def begin(trajectory: Trajectory, budget: Budget, counter: Counter) -> Draft:
+    """Count every piece of *trajectory* once."""
+    sizes = tuple(
+        tuple([counter.count(piece.text) for piece in turn.pieces]) for turn in trajectory.turns
+    )
+    total = sum(map(sum, sizes)) + budget.turn_tokens * len(sizes)
+    return Draft(
+        trajectory, budget, counter, sizes, total, tails_of(trajectory, budget.last_turns)[0]
+    )
+
+
+def piece_at(draft: Draft, place: Place) -> Piece:
+    """Give the piece at *place*."""
+    return draft.trajectory.turns[place[0]].pieces[place[1]]
+
+
+def size_of(draft: Draft, place: Place) -> int:
+    """How many tokens the piece at *place* has, as it was."""
+    return draft.sizes[place[0]][place[1]]
+
+
+def edit_of(draft: Draft, place: Place, kind: EditKind, text: str) -> Edit | None:
+    """Make the edit that puts *text* at *place*, unless it is no shorter than what is there."""
+    before, after = size_of(draft, place), draft.counter.count(text)
+    standing = draft.edits.get(place)
+    if after >= (standing.after if standing else before):
+        return None
+    original = digest_of(piece_at(draft, place).text)
+    return Edit(place[0], place[1], kind, before, after, original, text)
+
+
+def with_edits(draft: Draft, edits: Iterable[Edit]) -> Draft:
+    """Decide on *edits*; one for a piece that has one replaces it."""
+    decided, total = dict(draft.edits), draft.total
+    for edit in edits:
+        place = (edit.turn, edit.piece)
+        standing = decided.get(place)
+        total += edit.after - (standing.after if standing else edit.before)
+        decided[place] = edit
+    return msgspec.structs.replace(draft, edits=decided, total=total)
+
+
+def cost(draft: Draft, first: int, last: int) -> int:
+    """How many tokens turns *first* to *last* have, as they were."""
+    each = draft.budget.turn_tokens
+    return sum(sum(sizes) + each for sizes in draft.sizes[first : last + 1])
+
+
+def cut_of(draft: Draft, first: int, last: int, kind: CutKind, text: str) -> Cut:
+    """Make the cut that puts *text* in the place of turns *first* to *last*."""
+    turns = draft.trajectory.turns[first : last + 1]
+    original = digest_of("\0".join(piece.text for turn in turns for piece in turn.pieces))
+    after = draft.counter.count(text) if text else 0
+    return Cut(first, last, kind, cost(draft, first, last), after, original, text)
+
+
+def digest_of(text: str) -> str:
+    """The SHA-256 of *text* in hexadecimal; lone surrogates are hashed as they are."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def measured(draft: Draft, result: Trajectory) -> int:
+    """Count *result*, which is what *draft* leaves; pieces it shares are not counted again."""
+    known = {
+        id(piece): size
+        for turn, sizes in zip(draft.trajectory.turns, draft.sizes, strict=True)
+        for piece, size in zip(turn.pieces, sizes, strict=True)
+    }
+    known_texts = {edit.text: edit.after for edit in draft.edits.values()}
+    total = draft.budget.turn_tokens * len(result.turns)
+    for turn in result.turns:
+        for piece in turn.pieces:
+            size = known.get(id(piece), known_texts.get(piece.text, -1))
+            total += draft.counter.count(piece.text) if size < 0 else size
+    return total
+
+
+def finish(draft: Draft, strategy: str) -> Plan:
+    """Make the plan: nothing at all where it would leave more than there was."""
+    before = cost(draft, 0, len(draft.sizes) - 1)
+    edits = tuple(draft.edits[place] for place in sorted(draft.edits))
+    made = Plan(strategy, before, before, edits, draft.cuts, draft.budget.look_ahead)
+    after = measured(draft, apply(draft.trajectory, made)) if edits or draft.cuts else before
+    if after >= before:
+        return Plan(strategy, before, before)
+    return msgspec.structs.replace(made, after=after)

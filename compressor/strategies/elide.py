@@ -1,0 +1,87 @@
+"""``elide``: long results keep their ends, error lines and the lines that say most. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from compressor.boundaries import observations
+from compressor.plan import Budget, Counter, Edit, Plan
+from compressor.strategies.draft import (
+    Draft,
+    Place,
+    begin,
+    edit_of,
+    finish,
+    piece_at,
+    size_of,
+    with_edits,
+)
+from compressor.strategies.notes import elided, error_lines, is_elided, is_masked
+from compressor.trajectory import Trajectory
+
+LEAST_TOKENS = 200
+"""A result that is no longer than this stays whole."""
+
+_SHARE = 0.4
+_SEGMENT = re.compile(r"[^\n]{1,200}(?:[^\n,;]{0,40}[,;])?\n?|\n")
+_GAP = "[...]\n"
+_FACT = re.compile(r"[0-9_/@]|[a-z][A-Z]")
+
+
+def plan(trajectory: Trajectory, budget: Budget, counter: Counter) -> Plan:
+    """Elide the longest results first, as far as the budget asks for it."""
+    draft = begin(trajectory, budget, counter)
+    places = sorted(elidable(draft, 0), key=lambda place: -size_of(draft, place))
+    for place in places:
+        if draft.fits:
+            break
+        draft = with_edits(draft, shortened(draft, place))
+    return finish(draft, "elide")
+
+
+def elidable(draft: Draft, first: int) -> Iterator[Place]:
+    """Name the results from turn *first* on that are long enough to be elided, the oldest first."""
+    for place in observations(draft.trajectory):
+        if not first <= place[0] < draft.tail or size_of(draft, place) <= LEAST_TOKENS:
+            continue
+        text = piece_at(draft, place).text
+        if not (is_masked(text) or is_elided(text)):
+            yield place
+
+
+def shortened(draft: Draft, place: Place, share: float = _SHARE) -> Iterator[Edit]:
+    """Give the edit that leaves about *share* of the piece at *place*, if it can."""
+    piece, tokens = piece_at(draft, place), size_of(draft, place)
+    left = _left(piece.text, int(len(piece.text) * share))
+    edit = edit_of(draft, place, "elide", elided(piece, tokens, left))
+    if edit:
+        yield edit
+
+
+def _left(text: str, room: int) -> str:
+    """Choose segments of *text* of about *room* characters in all and put them in their order."""
+    segments = _SEGMENT.findall(text)
+    errors = error_lines(text)
+    worth = [_worth(segments, at, errors) for at in range(len(segments))]
+    chosen: set[int] = set()
+    for at in sorted(range(len(segments)), key=lambda at: (-worth[at], at)):
+        if len(segments[at]) <= room:
+            room -= len(segments[at])
+            chosen.add(at)
+    parts: list[str] = []
+    for at, segment in enumerate(segments):
+        if at in chosen:
+            parts.append(segment)
+        elif not parts or parts[-1] is not _GAP:
+            parts.append(_GAP)
+    return "".join(parts)
+
+
+def _worth(segments: Sequence[str], at: int, errors: Sequence[str]) -> float:
+    segment = segments[at]
+    if any(error[:60] in segment for error in errors):
+        return 1e3
+    if at < 3 or at >= len(segments) - 2:
+        return 1e2
+    return len(_FACT.findall(segment)) / (10 + len(segment))

@@ -1,0 +1,52 @@
+"""``mask``: the oldest results become short notes, until the budget holds. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from compressor.boundaries import observations
+from compressor.plan import Budget, Counter, Edit, Plan
+from compressor.strategies.draft import (
+    Draft,
+    Place,
+    begin,
+    edit_of,
+    finish,
+    piece_at,
+    size_of,
+    with_edits,
+)
+from compressor.strategies.notes import is_masked, mask
+from compressor.summarize.facts import words
+from compressor.trajectory import Trajectory
+
+FACTS = 24
+"""How many facts a note names at most."""
+
+_WINDOW_CHARS = 1_500
+
+
+def plan(trajectory: Trajectory, budget: Budget, counter: Counter) -> Plan:
+    """Mask the oldest results, one after the other, as far as the budget asks for it."""
+    draft = begin(trajectory, budget, counter)
+    for place in maskable(draft, 0):
+        if draft.fits:
+            break
+        draft = with_edits(draft, masked(draft, place))
+    return finish(draft, "mask")
+
+
+def maskable(draft: Draft, first: int) -> Iterator[Place]:
+    """Name the results from turn *first* on that may be masked, the oldest first."""
+    for place in observations(draft.trajectory):
+        if first <= place[0] < draft.tail and not is_masked(piece_at(draft, place).text):
+            yield place
+
+
+def masked(draft: Draft, place: Place, most: int = FACTS) -> Iterator[Edit]:
+    """Give the edit that masks the piece at *place*, if that makes it any shorter."""
+    piece = piece_at(draft, place)
+    facts = " ".join(words(piece.text[:_WINDOW_CHARS])[:most])
+    edit = edit_of(draft, place, "mask", mask(piece, size_of(draft, place), facts))
+    if edit:
+        yield edit
