@@ -17,7 +17,8 @@ from compressor.tokens import vocabularies
 from compressor.tokens.counting import clean
 
 FILE = "tokenizer.json"
-_ID = re.compile(r"(?P<org>[\w.-]+)/(?P<name>[\w.-]+)(@(?P<revision>[\w./-]+))?")
+ID = re.compile(r"(?P<org>[\w.-]+)/(?P<name>[\w.-]+)(@(?P<revision>[\w.-]+))?")
+"""How a model of the hub is named, with a branch, a tag or a commit where one is meant."""
 
 
 class TokenizerFile:
@@ -79,7 +80,7 @@ def open_cached(name: str) -> TokenizerFile:
         TokenizerError: the cache has no such model, or no tokenizer of it.
     """
     cache = cache_folder()
-    found = _ID.fullmatch(name)
+    found = ID.fullmatch(name)
     path = found and _snapshot(cache, found["org"], found["name"], found["revision"])
     if path:
         return TokenizerFile(path, name)
@@ -89,28 +90,6 @@ def open_cached(name: str) -> TokenizerFile:
         f"There is no file {name} and no {FILE} of such a model in {cache}. "
         f"To download it, say hub:{name}{instead}"
     )
-
-
-def download(name: str) -> TokenizerFile:
-    """Read the tokenizer of a model of the hub, downloaded when the local cache has it not.
-
-    Raises:
-        TokenizerError: the hub can't be reached, or has no such file for you.
-    """
-    from huggingface_hub import hf_hub_download  # pyright: ignore[reportUnknownVariableType]
-
-    found = _ID.fullmatch(name)
-    if not found:
-        raise TokenizerError(
-            f"hub:{name} names no model: type hub:ORG/NAME or hub:ORG/NAME@REVISION"
-        )
-    repository = f"{found['org']}/{found['name']}"
-    try:
-        path = hf_hub_download(repository, FILE, revision=found["revision"])
-    except Exception as error:  # many kinds: network, access, disk; all mean that it is not here
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise TokenizerError(f"hub:{name} can't be downloaded: {reason}") from error
-    return TokenizerFile(Path(path), name)
 
 
 def cache_folder() -> Path:

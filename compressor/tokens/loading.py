@@ -33,7 +33,7 @@ _PACKAGES = {
     "huggingface_hub": "hermes-run[tokenizers]",
     "tiktoken": "hermes-run[tiktoken]",
 }
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
 
 
 def load(name: str = "o200k") -> Cached:
@@ -56,14 +56,22 @@ def _load(name: str) -> Counter:
     if colon and scheme == "tiktoken":
         return _door("tiktokens").open_encoding(rest)
     if colon and scheme == "hub":
-        return _door("huggingface").download(rest)
+        return _door("hub").download(rest)
     if vocabulary := vocabularies.find(name):
         return _door("bundled").Bundled(vocabulary)
-    if Path(name).exists():
+    if name and _exists(name):
         return _door("huggingface").open_path(name)
-    if _HUB_ID.fullmatch(name) and ".." not in name:
+    if _HUB_ID.fullmatch(name) and "." not in name[:1]:
         return _door("huggingface").open_cached(name)
     raise TokenizerError(unknown(name))
+
+
+def _exists(name: str) -> bool:
+    """Whether *name* is a path to something; what can be no path is to nothing."""
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):  # too long, or with a null in it
+        return False
 
 
 def unknown(name: str) -> str:
@@ -71,8 +79,8 @@ def unknown(name: str) -> str:
     near = vocabularies.nearest(name)
     meant = f" Did you mean {near!r}?" if near else ""
     return (
-        f"There is no tokenizer {name!r}.{meant} Give a path to a tokenizer.json, hub:ORG/NAME, "
-        f"tiktoken:NAME, or one of: {', '.join(NAMES)}"
+        f"There is no tokenizer {name[:80]!r}.{meant} Give a path to a tokenizer.json, "
+        f"hub:ORG/NAME, tiktoken:NAME, or one of: {', '.join(NAMES)}"
     )
 
 
