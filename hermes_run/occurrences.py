@@ -1,49 +1,31 @@
-"""Count how often a key came before, for millions of keys in a few megabytes. Pure."""
+"""Give every row a key of its own, flat in memory. Pure."""
 
 from __future__ import annotations
 
-import hashlib
-from array import array
-
-_SLOTS = 1024
+from recorder.marks import Marks, mark_of
 
 
 class Occurrences:
-    """How often each key was seen; a key is kept as 64 bits of its SHA-256, in one flat array.
+    """Tells equal keys apart by how often they came; no two rows get the same key.
 
-    Two different keys share their 64 bits with a chance of 3e-8 in a million keys; they would then
-    be numbered as if they were equal, which is still unique.
+    What is remembered of a key is 64 bits (see :class:`~recorder.marks.Marks`). Two keys that share
+    them are numbered as if they were equal, which still makes keys that differ.
     """
 
     def __init__(self) -> None:
-        self._slots = array("Q", bytes(8 * _SLOTS))
-        self._used = 0
+        self._given = Marks()
         self._repeated: dict[int, int] = {}
 
-    def count(self, key: str) -> int:
-        """Count *key* once more; gives 1 for the first time."""
-        digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
-        mark = int.from_bytes(digest[:8], "big") or 1
-        slot = self._find(mark)
-        if self._slots[slot] == mark:
-            self._repeated[mark] = self._repeated.get(mark, 1) + 1
-            return self._repeated[mark]
-        self._slots[slot] = mark
-        self._used += 1
-        if self._used * 3 > len(self._slots) * 2:
-            self._grow()
-        return 1
+    def tell_apart(self, key: str) -> str:
+        """Give *key* the first time, then ``key#2``, ``key#3`` ..., passing over what was given.
 
-    def _find(self, mark: int) -> int:
-        """Where *mark* is, or the empty slot where it belongs (linear probing)."""
-        size = len(self._slots)
-        slot = mark % size
-        while self._slots[slot] not in (0, mark):
-            slot = (slot + 1) % size
-        return slot
-
-    def _grow(self) -> None:
-        marks = [mark for mark in self._slots if mark]
-        self._slots = array("Q", bytes(16 * len(self._slots)))
-        for mark in marks:
-            self._slots[self._find(mark)] = mark
+        Rows whose keys differ get the same in any order, unless one is called ``x#2`` by its own
+        id where there is more than one ``x``.
+        """
+        given, number = key, self._repeated.get(mark_of(key), 1)
+        while not self._given.add(given):
+            number += 1
+            given = f"{key}#{number}"
+        if number > 1:
+            self._repeated[mark_of(key)] = number
+        return given

@@ -117,10 +117,8 @@ class Reading:
         known = set(_Row.__struct_fields__)
         surplus = {key: value for key, value in document.items() if key not in known}
         row_hash = hashlib.sha256(canonical(document)).hexdigest()[:16]
-        key = row_hash if row.id is None else str(row.id)
-        occurrence = self._seen.count(key)
         return Prompt(
-            key=key if occurrence == 1 else f"{key}#{occurrence}",
+            key=self._seen.tell_apart(row_hash if row.id is None else str(row.id)),
             index=index,
             line=line,
             messages=_messages(row, self._system),

@@ -5,11 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hermes_run.errors import UsageError
-from hermes_run.occurrences import Occurrences
 from hermes_run.prompts import Prompt, Reading, Reject, check_file, count_rows, read_prompts
 from recorder.json_text import encode
 
@@ -140,19 +137,3 @@ def test_a_file_with_a_row_is_accepted(tmp_path: Path):
     path = tmp_path / "p.jsonl"
     path.write_bytes(b'\n{"prompt": "x"}\n\xff')
     check_file(path)
-
-
-@given(st.lists(st.text(max_size=3), max_size=200))
-def test_occurrences_count_like_a_dictionary(keys: list[str]):
-    """The flat table gives what a dictionary of counts would give."""
-    seen, counts = Occurrences(), dict.fromkeys(keys, 0)
-    for key in keys:
-        counts[key] += 1
-        assert seen.count(key) == counts[key]
-
-
-def test_occurrences_grow_without_forgetting():
-    """Many more keys than the first table holds are all remembered."""
-    seen = Occurrences()
-    assert all(seen.count(str(n)) == 1 for n in range(5000))
-    assert all(seen.count(str(n)) == 2 for n in range(5000))
