@@ -19,6 +19,7 @@ from recorder.formats import row
 from recorder.given import plain, whole
 from recorder.journal import Journal
 from recorder.json_text import encode
+from recorder.marks import Marks
 from recorder.messages import Json, Message
 from recorder.recording import Opening, Recording
 from recorder.run_directory import RunDirectory
@@ -59,7 +60,7 @@ class Record:
         self._others: Sink = Tee()
         self._declared: dict[str, _Declared] = {}
         self._starting: set[str] = set()
-        self._chosen_ids: set[str] = set()
+        self._begun = Marks()
 
     @property
     def paused(self) -> str | None:
@@ -97,6 +98,8 @@ class Record:
         self.statistics.add(event)
         if isinstance(event, SessionResumed):
             self.resumed[event.session] = event.attempt
+        elif isinstance(event, SessionStarted):
+            self._begun.add(event.session)
 
     async def settle(self, event: Event) -> None:
         """Give an accepted *event* to the other sinks, and wait as the sync mode asks.
@@ -130,7 +133,7 @@ class Record:
         Where this raises, also because it was cancelled, a session that was recorded has its end.
 
         Raises:
-            MisuseError: a field has the wrong shape, or a session with this id may still go on.
+            MisuseError: a field has the wrong shape, or the id was used before.
             JournalError: it can't be recorded.
         """
         recording = Recording(_new(opening.get("id", "")), self)
@@ -168,9 +171,8 @@ class Record:
     ) -> None:
         """Do what :meth:`start` does; whoever calls this ends the session also where it raises."""
         name = recording.session.id
-        known = name in self._past or self.statistics.may_go_on(name)
-        if known or name in self._starting:
-            raise MisuseError(f"session {name!r} goes on already: give each an id of its own")
+        if name in self._past or name in self._begun or name in self._starting:
+            raise MisuseError(f"there is a session {name!r} already: give each an id of its own")
         self._starting.add(name)
         try:
             declared, schemas = await self._declare(tools)
@@ -230,7 +232,7 @@ class Record:
             JournalError: it can't be recorded.
         """
         messages = [Message("user", prompt)] if isinstance(prompt, str) else prompt
-        recording = Recording(_new(self._choose_id(opening)), self)
+        recording = Recording(_new(opening.get("id", "")), self)
         async with ending_what_fails(recording, self):
             await self.begin(recording, messages, tools, **opening)
             yield recording
@@ -271,15 +273,6 @@ class Record:
         in_flight = is_here and session.started and session.ended is None
         if in_flight or session.attempt < newest or name in self._starting:
             raise MisuseError(f"session {name!r} goes on already: resume it when it has ended")
-
-    def _choose_id(self, opening: Opening) -> str:
-        """Take the id that was asked for, but never twice: the journal could not be read back."""
-        chosen = opening.get("id", "")
-        if chosen in self._chosen_ids:
-            raise MisuseError(f"there is a session {chosen!r} already: give each an id of its own")
-        if chosen:
-            self._chosen_ids.add(chosen)
-        return chosen
 
     async def _declare(self, tools: Sequence[Mapping[str, Json]]) -> _Declared:
         """Declare *tools* unless they are; sessions with the same tools share one copy of them."""
