@@ -43,7 +43,8 @@ class Follower:
 
         Raises:
             CorruptJournalError: a line does not check.
-            RunDirectoryError: there is no such folder, or it can't be read.
+            RunDirectoryError: there is no such folder, it can't be read, or it is of a later
+                schema.
         """
         try:
             paths = segments(self._directory)

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from recorder.errors import CorruptJournalError, MisuseError, RunDirectoryError
-from recorder.events import Event, SegmentOpened, SessionStarted, ToolsDeclared, Unknown
+from recorder.events import SCHEMA, Event, SegmentOpened, SessionStarted, ToolsDeclared, Unknown
 from recorder.framing import check, checksum, unframe
 from recorder.messages import Json
 from recorder.segment import segments
@@ -83,6 +83,7 @@ def read_segment(path: Path) -> Iterator[Entry | Torn]:
 
     Raises:
         CorruptJournalError: a line that can't be a torn tail does not check.
+        RunDirectoryError: the segment is of a later schema.
         OSError: the file can't be read.
     """
     segment = path.name
@@ -94,6 +95,7 @@ def read_line(segment: str, line: Line) -> Entry | Torn:
 
     Raises:
         CorruptJournalError: it does not check, and is no torn tail.
+        RunDirectoryError: the segment is of a later schema.
     """
     try:
         event = unframe(line.content)
@@ -102,9 +104,21 @@ def read_line(segment: str, line: Line) -> Entry | Torn:
             raise CorruptJournalError(f"{segment}, line {line.number}: {error}") from error
         return Torn(segment, line.number, len(line.content))
     entry = Entry(event, segment, line.number, checksum(line.content))
-    if line.number == 1 and not isinstance(event, SegmentOpened):
-        raise contradiction(entry, "a segment does not begin like this")
+    if line.number == 1:
+        _check_heading(entry)
     return entry
+
+
+def _check_heading(entry: Entry) -> None:
+    """Refuse a segment that has no beginning, and one whose facts may mean something else here."""
+    event = entry.event
+    if not isinstance(event, SegmentOpened):
+        raise contradiction(entry, "a segment does not begin like this")
+    if event.schema > SCHEMA:
+        raise RunDirectoryError(
+            f"{entry.segment} was written in schema {event.schema} by version {event.version:.80}; "
+            f"this version reads no schema after {SCHEMA}: use that one, or a later one"
+        )
 
 
 def read(directory: Path) -> Iterator[Entry | Torn]:
@@ -115,7 +129,7 @@ def read(directory: Path) -> Iterator[Entry | Torn]:
 
     Raises:
         CorruptJournalError: see :func:`read_segment`.
-        RunDirectoryError: there is no such folder, or it can't be read.
+        RunDirectoryError: there is no such folder, it can't be read, or it is of a later schema.
     """
     try:
         for path in segments(directory):
@@ -130,7 +144,7 @@ def fold_journal(directory: Path) -> Folded:
 
     Raises:
         CorruptJournalError: a line does not check, or contradicts an earlier one.
-        RunDirectoryError: there is no such folder, or it can't be read.
+        RunDirectoryError: there is no such folder, it can't be read, or it is of a later schema.
     """
     folding = Folding()
     torn: list[Torn] = []

@@ -60,7 +60,7 @@ def stand(directory: Path) -> Standings:
 
     Raises:
         CorruptJournalError: a line does not check, or contradicts an earlier one.
-        RunDirectoryError: there is no such folder, or it can't be read.
+        RunDirectoryError: there is no such folder, it can't be read, or it is of a later schema.
     """
     order, statistics = Order(), StatisticsFold()
     sessions: dict[str, Standing] = {}

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -26,6 +27,7 @@ from recorder.messages import Message
 from recorder.reader import Entry, Folding, Torn, fold_journal, read, read_segment
 from recorder.session import fold
 from recorder.settings import JournalSettings
+from recorder.standing import stand
 
 TS = "2026-11-22T17:00:00.000Z"
 OPENED = SegmentOpened(
@@ -205,6 +207,15 @@ def test_a_segment_whose_beginning_is_gone_is_corrupt(tmp_path):
     write(tmp_path, b"".join(map(frame, EVENTS)))
     with pytest.raises(CorruptJournalError, match=r"line 1: a segment does not begin like this"):
         fold_journal(tmp_path)
+
+
+def test_a_segment_of_a_later_schema_is_not_read(tmp_path):
+    """Its facts may mean something else: it is not damaged, and needs the version it is of."""
+    later = msgspec.structs.replace(OPENED, schema=2, version="9.1")
+    write(tmp_path, EVENTS, frame(later))
+    for look in (fold_journal, stand, lambda folder: list(read(folder))):
+        with pytest.raises(RunDirectoryError, match=r"00001-me.*schema 2 by version 9\.1"):
+            look(tmp_path)
 
 
 def test_events_of_a_later_version_are_kept_as_they_are(tmp_path):
