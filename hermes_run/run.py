@@ -52,6 +52,7 @@ class Run:
         self._jobs = resumption.jobs(intake) if resumption else intake
         self._resumption = resumption
         self._in_flight = anyio.CancelScope()
+        self._draining = anyio.Event()
 
     @property
     def record(self) -> Record:
@@ -80,12 +81,17 @@ class Run:
             async with anyio.create_task_group() as beside:
                 beside.start_soon(self._refresh)
                 beside.start_soon(self._watch_deadline)
+                beside.start_soon(self._heed)
                 beside.start_soon(self._drain)
                 with self._in_flight:
                     await schedule(self._jobs, self.plan, finished)
                 beside.cancel_scope.cancel()
         await self.intake.finish_counting()
         return self._report()
+
+    def drain(self) -> None:
+        """Give what is in flight the drain time from now on; a clock that runs already runs on."""
+        self._draining.set()
 
     def cancel(self) -> None:
         """Give up what is in flight, and waiting for room: it is interrupted, and finish ends."""
@@ -108,15 +114,19 @@ class Run:
             others=before - counts.recorded,
         )
 
-    async def _drain(self) -> None:
-        """Give what is in flight some time when the run is told to stop, then cancel it.
+    async def _heed(self) -> None:
+        """Drain a run that is told to stop, not one that stops by itself.
 
         An endpoint that failed and a budget that is used up are no reason to lose what was paid.
         """
         await self.brake.wait()
         if self.brake.cause in ("signal", "deadline"):
-            await anyio.sleep(self.plan.settings.drain_timeout)
-            self.cancel()
+            self.drain()
+
+    async def _drain(self) -> None:
+        await self._draining.wait()
+        await anyio.sleep(self.plan.settings.drain_timeout)
+        self.cancel()
 
     async def _refresh(self) -> None:
         while True:
@@ -128,6 +138,7 @@ class Run:
         if deadline is not None:
             await anyio.sleep(deadline)
             self.brake.pull("deadline", f"the deadline of {deadline:g} s is over")
+            self.drain()  # whatever else pulled the brake before
 
 
 @asynccontextmanager

@@ -1,4 +1,7 @@
-"""SIGINT and SIGTERM: the first drains the run, the second cancels what is in flight."""
+"""SIGINT and SIGTERM: the first drains the run, the second cancels what is in flight.
+
+That is so also where the run was stopping by itself when the first one came.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from hermes_run.progress.watch import Watch
+from hermes_run.progress.words import clean
 from hermes_run.run import Run
 from recorder.beside import beside
 
@@ -36,19 +40,22 @@ class Signals:
             self.everything.cancel()
             return
         run, watch = self._target
-        if is_first and not run.brake.pulled:
-            run.brake.pull("signal", f"{number.name} came")
+        if is_first:
             said.start_soon(watch.say, _draining(number, run))
+            run.brake.pull("signal", f"{number.name} came")
+            run.drain()
         else:
             run.cancel()
             said.start_soon(watch.say, f"{number.name}: cancelling what is in flight")
 
 
 def _draining(number: signal.Signals, run: Run) -> str:
-    seconds = run.plan.settings.drain_timeout
+    """Say what a first signal does; where the run is stopping already, its clock may be running."""
+    seconds, why = run.plan.settings.drain_timeout, clean(run.brake.reason, 200)
+    state, at_most = (f"stopping already, as {why}", "at most ") if why else ("stopping", "")
     return (
-        f"{number.name}: stopping. Calls in flight get {seconds:g} s and everything is recorded; "
-        "once more cancels them now."
+        f"{number.name}: {state}. Calls in flight get {at_most}{seconds:g} s and everything is "
+        "recorded; once more cancels them now."
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
+from hermes_run.brake import Cause
 from hermes_run.config import Settings
 from hermes_run.errors import SandboxError, UsageError
 from hermes_run.failure import Failure
@@ -21,6 +22,7 @@ from recorder.events import Event, ToolReturned, ToolStarted
 from recorder.formats import row
 from recorder.messages import Effect, Usage
 from recorder.reader import Entry, fold_journal, read
+from recorder.sinks import Sink
 from recorder.steps import Step, pair
 
 OpenRun = Callable[..., Any]
@@ -415,3 +417,48 @@ async def test_a_sandbox_that_breaks_ends_its_session_at_once(
     assert len(model.requests) == 1
     (written,) = rows_of(tmp_path / "run", "failed_trajectories.jsonl")
     assert "on fire" in written["error"]
+
+
+@pytest.mark.parametrize("cause", ["endpoint", "budget", "deadline", "signal"])
+async def test_a_deadline_bounds_what_is_in_flight_whatever_stopped_the_run(
+    start_run: OpenRun, asks_for: AsksFor, cause: Cause
+):
+    """The first cause stays the one that is told, and a call that never returns is given up."""
+    opening = start_run(
+        [{"prompt": "x"}], [asks_for(("forever", "{}"))], [forever], deadline=0.05, drain_timeout=0
+    )
+    with anyio.fail_after(20):
+        async with opening as run:
+            run.record.send_also_to(pulling(run, cause))
+            report = await run.finish()
+    assert report.cause == cause
+    assert report.statistics.outcomes == {"interrupted": 1}
+
+
+async def test_a_run_that_stops_can_be_told_to_wait_no_longer_than_so(
+    start_run: OpenRun, asks_for: AsksFor
+):
+    """Without a deadline, what was paid for is waited for until somebody asks for an end."""
+    opening = start_run(
+        [{"prompt": "x"}], [asks_for(("forever", "{}"))], [forever], drain_timeout=0
+    )
+    with anyio.fail_after(20):
+        async with opening as run:
+            run.record.send_also_to(pulling(run, "budget"))
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(run.finish)
+                await run.brake.wait()
+                await anyio.wait_all_tasks_blocked()
+                assert run.record.statistics.value().outcomes == {}
+                run.drain()
+    assert run.record.statistics.value().outcomes == {"interrupted": 1}
+
+
+def pulling(run: Run, cause: Cause) -> Sink:
+    """Pull the brake when a tool starts."""
+
+    async def pull(event: Event) -> None:
+        if isinstance(event, ToolStarted):
+            run.brake.pull(cause, "for a test")
+
+    return pull

@@ -6,13 +6,19 @@ import json
 import os
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import pytest
 from aiohttp import web
 
+from hermes_run.cli.signals import listen
+from hermes_run.models.protocol import Reply, Request
+from hermes_run.progress.screens import Quiet
+from hermes_run.progress.watch import watch
 from recorder.reader import fold_journal
 
 ROWS = [{"id": str(number), "prompt": "x"} for number in range(10)]
@@ -107,6 +113,54 @@ def test_the_second_signal_cancels_at_once(process, prompts, serve, gate, rows_o
     assert "SIGINT: cancelling what is in flight" in err
     assert "2 interrupted + 8 not started" in err
     assert len(rows_of(out, "failed_trajectories.jsonl")) == 2
+
+
+async def test_the_first_signal_drains_also_what_was_stopping_by_itself(start_run):
+    """What is in flight keeps the time that it has; it is the second signal that cancels."""
+    asked, said = anyio.Event(), list[str]()
+
+    class Holding:
+        async def reply(self, _: Request) -> Reply:
+            """Give no reply, ever."""
+            asked.set()
+            await anyio.sleep_forever()
+            raise AssertionError
+
+    opening = start_run([{"prompt": "x"}], Holding(), drain_timeout=3600)
+    with anyio.fail_after(20):
+        async with opening as run, watch(run, 1, Said(said)) as watching, listen() as signals:
+            signals.stop(run, watching)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(run.finish)
+                await asked.wait()
+                run.brake.pull("deadline", "the deadline of 2 s is over")
+                os.kill(os.getpid(), signal.SIGINT)
+                await until(lambda: said)
+                assert run.record.statistics.value().outcomes == {}
+                os.kill(os.getpid(), signal.SIGINT)
+    assert run.record.statistics.value().outcomes == {"interrupted": 1}
+    assert signals.first == signal.SIGINT
+    first, second = said
+    assert first.startswith("SIGINT: stopping already, as the deadline of 2 s is over. Calls in")
+    assert "get at most 3600 s" in first
+    assert second == "SIGINT: cancelling what is in flight"
+
+
+class Said(Quiet):
+    """A screen that keeps what is said."""
+
+    def __init__(self, said: list[str]) -> None:
+        self._said = said
+
+    def say(self, text: str) -> None:
+        """Keep it."""
+        self._said.append(text)
+
+
+async def until(is_true: Callable[[], object]) -> None:
+    """Wait until something is true."""
+    while not is_true():
+        await anyio.lowlevel.checkpoint()
 
 
 def test_a_signal_before_there_is_a_run_leaves_nothing(process, prompts, serve, gate, tmp_path):
