@@ -6,29 +6,26 @@ import msgspec
 
 from compressor.boundaries import Step, steps
 from compressor.plan import Budget, Counter, CutKind, Plan
-from compressor.strategies.draft import Draft, begin, cost, cut_of, finish
+from compressor.strategies.draft import Draft, begin, cost, cut_of, finish, remaining
 from compressor.summarize.local import local
 from compressor.trajectory import Trajectory
 
 ROOM = 0.08
-"""What share of the budget a digest may have, beside what is free."""
+"""What share of the budget a digest has at least."""
 
 LEAST_ROOM = 48
+"""Tokens that a digest has at least; with less there is none."""
+
+_SEAM_TOKENS = 4
 
 
 def plan(trajectory: Trajectory, budget: Budget, counter: Counter) -> Plan:
     """Put a digest in the place of as few of the oldest steps as the budget allows."""
     draft = begin(trajectory, budget, counter)
-    if draft.fits:
-        return finish(draft, "digest")
     free = free_steps(draft)
-    for number in range(1, len(free) + 1):
-        if (
-            draft.total - cost(draft, free[0].first, free[number - 1].last) + room_of(budget)
-            <= budget.tokens
-        ):
-            return finish(digested(draft, free[0].first, free[number - 1].last), "digest")
-    return finish(digested(draft, free[0].first, free[-1].last) if free else draft, "digest")
+    if not draft.fits and free:
+        draft = digested(draft, free[0].first, last_to_go(draft, free, room_of(budget)), "digest")
+    return finish(draft, "digest")
 
 
 def free_steps(draft: Draft) -> tuple[Step, ...]:
@@ -37,14 +34,29 @@ def free_steps(draft: Draft) -> tuple[Step, ...]:
 
 
 def room_of(budget: Budget) -> int:
-    """How many tokens a digest is given at least, where there are as many."""
+    """How many tokens to leave for a digest when steps are chosen."""
     return max(LEAST_ROOM, int(budget.tokens * ROOM))
 
 
-def digested(draft: Draft, first: int, last: int, kind: CutKind = "digest") -> Draft:
-    """Cut turns *first* to *last*; their digest takes what room the budget leaves it."""
-    left = draft.total - cost(draft, first, last)
-    room = min(draft.budget.tokens - left - 8, cost(draft, first, last) - 8)
+def last_to_go(draft: Draft, free: tuple[Step, ...], room: int) -> int:
+    """The last turn of the fewest oldest of *free* that have to go to leave *room*, else of all."""
+    wanted = draft.total + room - draft.budget.tokens
+    for step in free:
+        wanted -= remaining(draft, step.first, step.last)
+        if wanted <= 0:
+            return step.last
+    return free[-1].last
+
+
+def digested(draft: Draft, first: int, last: int, kind: CutKind, most: int | None = None) -> Draft:
+    """Cut turns *first* to *last*, and let their digest fill what that leaves free.
+
+    It has no more than *most* tokens, and never as many as the turns it stands for.
+    """
+    gone = cost(draft, first, last)
+    left = draft.total - gone
+    around = draft.budget.turn_tokens + _SEAM_TOKENS
+    room = min(draft.budget.tokens - left, gone, gone if most is None else most) - around
     text = local(draft.trajectory, first, last, room, draft.counter) if room >= LEAST_ROOM else ""
     cut = cut_of(draft, first, last, kind, text)
     return msgspec.structs.replace(draft, cuts=(cut,), total=left + cut.after)

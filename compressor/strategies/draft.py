@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from typing import TypeAlias
 
 import msgspec
@@ -22,7 +21,8 @@ class Draft(msgspec.Struct, frozen=True):
 
     ``sizes`` holds the tokens of each piece of each turn, ``total`` those of all of it as the
     ``edits`` and ``cuts`` leave it (a summary that is merged into a turn may change a token where
-    they meet; :func:`finish` counts that).
+    they meet; :func:`finish` counts that). ``made`` holds every edit that was thought of, so that
+    none is made twice: it is the one thing here that grows, and all drafts of a plan share it.
     """
 
     trajectory: Trajectory
@@ -33,6 +33,7 @@ class Draft(msgspec.Struct, frozen=True):
     tail: int
     edits: dict[Place, Edit] = {}
     cuts: tuple[Cut, ...] = ()
+    made: dict[tuple[Place, EditKind], Edit] = {}
 
     @property
     def fits(self) -> bool:
@@ -61,25 +62,29 @@ def size_of(draft: Draft, place: Place) -> int:
     return draft.sizes[place[0]][place[1]]
 
 
-def edit_of(draft: Draft, place: Place, kind: EditKind, text: str) -> Edit | None:
-    """Make the edit that puts *text* at *place*, unless it is no shorter than what is there."""
-    before, after = size_of(draft, place), draft.counter.count(text)
-    standing = draft.edits.get(place)
-    if after >= (standing.after if standing else before):
-        return None
-    original = digest_of(piece_at(draft, place).text)
-    return Edit(place[0], place[1], kind, before, after, original, text)
+def edit_of(draft: Draft, place: Place, kind: EditKind, text: str) -> Edit:
+    """Make the edit that puts *text* at *place*, and keep it."""
+    original = hash_of(piece_at(draft, place).text)
+    after = draft.counter.count(text)
+    edit = Edit(place[0], place[1], kind, size_of(draft, place), after, original, text)
+    draft.made[place, kind] = edit
+    return edit
 
 
-def with_edits(draft: Draft, edits: Iterable[Edit]) -> Draft:
-    """Decide on *edits*; one for a piece that has one replaces it."""
-    decided, total = dict(draft.edits), draft.total
-    for edit in edits:
-        place = (edit.turn, edit.piece)
-        standing = decided.get(place)
-        total += edit.after - (standing.after if standing else edit.before)
-        decided[place] = edit
-    return msgspec.structs.replace(draft, edits=decided, total=total)
+def standing(draft: Draft, place: Place) -> int:
+    """How many tokens the piece at *place* has as it is now."""
+    edit = draft.edits.get(place)
+    return edit.after if edit else size_of(draft, place)
+
+
+def with_edit(draft: Draft, edit: Edit) -> Draft:
+    """Decide on *edit* in the place of any other there, unless that leaves no less than now."""
+    place = (edit.turn, edit.piece)
+    saved = standing(draft, place) - edit.after
+    if saved <= 0:
+        return draft
+    edits = {**draft.edits, place: edit}
+    return msgspec.structs.replace(draft, edits=edits, total=draft.total - saved)
 
 
 def cost(draft: Draft, first: int, last: int) -> int:
@@ -88,15 +93,21 @@ def cost(draft: Draft, first: int, last: int) -> int:
     return sum(sum(sizes) + each for sizes in draft.sizes[first : last + 1])
 
 
+def remaining(draft: Draft, first: int, last: int) -> int:
+    """How many tokens turns *first* to *last* have as they are now."""
+    edits = (edit for place, edit in draft.edits.items() if first <= place[0] <= last)
+    return cost(draft, first, last) - sum(edit.before - edit.after for edit in edits)
+
+
 def cut_of(draft: Draft, first: int, last: int, kind: CutKind, text: str) -> Cut:
     """Make the cut that puts *text* in the place of turns *first* to *last*."""
     turns = draft.trajectory.turns[first : last + 1]
-    original = digest_of("\0".join(piece.text for turn in turns for piece in turn.pieces))
+    original = hash_of("\0".join(piece.text for turn in turns for piece in turn.pieces))
     after = draft.counter.count(text) if text else 0
     return Cut(first, last, kind, cost(draft, first, last), after, original, text)
 
 
-def digest_of(text: str) -> str:
+def hash_of(text: str) -> str:
     """The SHA-256 of *text* in hexadecimal; lone surrogates are hashed as they are."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -15,7 +15,7 @@ from compressor.strategies.draft import (
     finish,
     piece_at,
     size_of,
-    with_edits,
+    with_edit,
 )
 from compressor.strategies.notes import elided, error_lines, is_elided, is_masked
 from compressor.trajectory import Trajectory
@@ -23,7 +23,9 @@ from compressor.trajectory import Trajectory
 LEAST_TOKENS = 200
 """A result that is no longer than this stays whole."""
 
-_SHARE = 0.4
+SHARE = 0.4
+"""How much of a long result is left."""
+
 _SEGMENT = re.compile(r"[^\n]{1,200}(?:[^\n,;]{0,40}[,;])?\n?|\n")
 _GAP = "[...]\n"
 _FACT = re.compile(r"[0-9_/@]|[a-z][A-Z]")
@@ -36,7 +38,7 @@ def plan(trajectory: Trajectory, budget: Budget, counter: Counter) -> Plan:
     for place in places:
         if draft.fits:
             break
-        draft = with_edits(draft, shortened(draft, place))
+        draft = with_edit(draft, shortened(draft, place))
     return finish(draft, "elide")
 
 
@@ -50,13 +52,14 @@ def elidable(draft: Draft, first: int) -> Iterator[Place]:
             yield place
 
 
-def shortened(draft: Draft, place: Place, share: float = _SHARE) -> Iterator[Edit]:
-    """Give the edit that leaves about *share* of the piece at *place*, if it can."""
-    piece, tokens = piece_at(draft, place), size_of(draft, place)
-    left = _left(piece.text, int(len(piece.text) * share))
-    edit = edit_of(draft, place, "elide", elided(piece, tokens, left))
-    if edit:
-        yield edit
+def shortened(draft: Draft, place: Place) -> Edit:
+    """Give the edit that leaves a part of the piece at *place*."""
+    made = draft.made.get((place, "elide"))
+    if made:
+        return made
+    piece = piece_at(draft, place)
+    left = _left(piece.text, int(len(piece.text) * SHARE))
+    return edit_of(draft, place, "elide", elided(piece, size_of(draft, place), left))
 
 
 def _left(text: str, room: int) -> str:

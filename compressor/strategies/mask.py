@@ -14,7 +14,7 @@ from compressor.strategies.draft import (
     finish,
     piece_at,
     size_of,
-    with_edits,
+    with_edit,
 )
 from compressor.strategies.notes import is_masked, mask
 from compressor.summarize.facts import words
@@ -32,7 +32,7 @@ def plan(trajectory: Trajectory, budget: Budget, counter: Counter) -> Plan:
     for place in maskable(draft, 0):
         if draft.fits:
             break
-        draft = with_edits(draft, masked(draft, place))
+        draft = with_edit(draft, masked(draft, place))
     return finish(draft, "mask")
 
 
@@ -43,10 +43,11 @@ def maskable(draft: Draft, first: int) -> Iterator[Place]:
             yield place
 
 
-def masked(draft: Draft, place: Place, most: int = FACTS) -> Iterator[Edit]:
-    """Give the edit that masks the piece at *place*, if that makes it any shorter."""
+def masked(draft: Draft, place: Place) -> Edit:
+    """Give the edit that masks the piece at *place*."""
+    made = draft.made.get((place, "mask"))
+    if made:
+        return made
     piece = piece_at(draft, place)
-    facts = " ".join(words(piece.text[:_WINDOW_CHARS])[:most])
-    edit = edit_of(draft, place, "mask", mask(piece, size_of(draft, place), facts))
-    if edit:
-        yield edit
+    facts = " ".join(words(piece.text[:_WINDOW_CHARS])[:FACTS])
+    return edit_of(draft, place, "mask", mask(piece, size_of(draft, place), facts))

@@ -1,0 +1,1 @@
+"""What a plan did to a trajectory, in figures: nothing here is used to plan."""
