@@ -1,0 +1,122 @@
+"""What is read and where it is written: a file, a folder of files, or a run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from compressor.errors import OptionError
+from compressor.pipeline import packing
+from compressor.pipeline.options import Options
+from recorder.lock import LOCK, holder
+from recorder.run_directory import FAILED, JOURNAL, TRAJECTORIES
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A file that is read, and the one that is written; None where nothing is."""
+
+    source: Path
+    target: Path | None
+
+
+def jobs(source: Path, out: Path | None, options: Options) -> tuple[Job, ...]:
+    """Name what is to be read, and where each goes.
+
+    A file goes to a file, or into a folder under its own name; the files of a folder or a run go
+    into a folder under theirs.
+
+    Raises:
+        OptionError: there is nothing to read, or the output can't be there.
+    """
+    if out is None and not options.dry_run:
+        raise OptionError("give --out PATH, or --dry-run to see what it would come to")
+    is_folder = _is_folder(source)
+    found = tuple(_files(source, options)) if is_folder else (source,)
+    if options.dry_run or out is None:
+        return tuple(Job(path, None) for path in found)
+    _check_out(source, out, is_folder=is_folder)
+    made = tuple(Job(path, _target(path, source, out, is_folder=is_folder)) for path in found)
+    for job in made:
+        _check(job)
+    return made
+
+
+def folder_of(todo: tuple[Job, ...], out: Path | None) -> Path | None:
+    """Name the folder that holds all of an output."""
+    if out is None or any(job.target == out for job in todo):
+        return out.parent if out else None
+    return out
+
+
+def _is_folder(source: Path) -> bool:
+    try:
+        status = source.stat()
+    except FileNotFoundError as error:
+        raise OptionError(f"there is no {source}: name a file, a folder or a run") from error
+    except OSError as error:
+        raise OptionError(f"{source} can't be read: {error.strerror}") from error
+    is_folder = source.is_dir()
+    if not is_folder and not source.is_file():
+        raise OptionError(f"{source} is neither a file nor a folder")
+    if not os.access(source, os.R_OK | (os.X_OK if is_folder else 0)):
+        raise OptionError(f"{source} can't be read: permission denied, mode {status.st_mode:o}")
+    return is_folder
+
+
+def _files(folder: Path, options: Options) -> Iterator[Path]:
+    """Name the files of rows in a folder, or those of a run."""
+    if (folder / JOURNAL).is_dir():
+        yield from _of_run(folder, options)
+        return
+    found = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.name.endswith(packing.SUFFIXES) and not path.name.startswith(".") and path.is_file()
+    )
+    if not found:
+        names = ", ".join(f"*{suffix}" for suffix in packing.SUFFIXES)
+        raise OptionError(f"there are no rows in {folder}: no {names}, and it is no run")
+    yield from found
+
+
+def _of_run(run: Path, options: Options) -> Iterator[Path]:
+    owner = holder(run) if (run / LOCK).exists() else None
+    if owner is not None:
+        raise OptionError(f"the run in {run} is still going on (process {owner}): wait for its end")
+    names = (TRAJECTORIES, FAILED) if options.failed else (TRAJECTORIES,)
+    found = [run / name for name in names if (run / name).exists()]
+    if not found:
+        raise OptionError(f"the run in {run} has no {TRAJECTORIES}: no session completed")
+    yield from found
+
+
+def _check_out(source: Path, out: Path, *, is_folder: bool) -> None:
+    if is_folder and out.exists() and not out.is_dir():
+        raise OptionError(f"--out {out} is a file, but {source} is a folder: name a folder")
+    is_run = (source / JOURNAL).is_dir()  # of a run only some files are read
+    if is_folder and not is_run and _is_inside(out, source):
+        raise OptionError(f"--out {out} is among its own input: name a folder outside {source}")
+
+
+def _target(path: Path, source: Path, out: Path, *, is_folder: bool) -> Path:
+    if is_folder:
+        return out / path.relative_to(source)
+    return out / path.name if out.is_dir() else out
+
+
+def _check(job: Job) -> None:
+    target = job.target
+    if target is None:
+        return
+    packing.check(target.name)
+    if target.exists() and target.samefile(job.source):
+        raise OptionError(f"--out {target} is the input itself: name another file")
+    if target.is_dir():
+        raise OptionError(f"--out {target} is a folder: name a file")
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())

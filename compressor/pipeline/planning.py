@@ -1,0 +1,70 @@
+"""What rows are planned with, by name: so another process can load it. Plans rows with it."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from compressor import strategies, tokens
+from compressor.errors import OptionError
+from compressor.pipeline.options import Options, meant
+from compressor.pipeline.row import Done, Planner, compress
+from compressor.plan import Budget
+
+
+class Setup(msgspec.Struct, frozen=True):
+    """What rows are planned with; ``share`` is the part of them that is taken."""
+
+    strategy: str
+    tokenizer: str
+    budget: Budget
+    share: float = 1.0
+    seed: int = 0
+    asks: bool = False
+
+
+def setup_of(options: Options) -> Setup:
+    """Take from *options* what decides about rows.
+
+    Raises:
+        OptionError: there is no such strategy.
+    """
+    if options.strategy not in strategies.NAMES:
+        near = meant(options.strategy, strategies.NAMES)
+        raise OptionError(
+            f"there is no strategy {options.strategy!r}.{near} "
+            f"Strategies: {', '.join(strategies.NAMES)}"
+        )
+    budget = Budget(
+        options.target_tokens, options.turn_tokens, options.last_turns, options.look_ahead
+    )
+    asks = options.summarizer is not None and not options.dry_run
+    return Setup(options.strategy, options.tokenizer, budget, options.share, options.seed, asks)
+
+
+def planner_of(setup: Setup) -> Planner:
+    """Load what *setup* names.
+
+    Raises:
+        OptionError: there is no such strategy or tokenizer.
+    """
+    strategy = strategies.load(setup.strategy)
+    counter = tokens.load(setup.tokenizer)
+    return Planner(setup.strategy, strategy, setup.budget, counter, setup.asks)
+
+
+def plan(lines: tuple[bytes, ...], first: int, planner: Planner, setup: Setup) -> list[Done]:
+    """Compress *lines*, of which *first* is the number of the first; what is not taken is empty."""
+    return [
+        compress(line, number, planner) if is_taken(line, setup) else Done(b"")
+        for number, line in enumerate(lines, first)
+    ]
+
+
+def is_taken(line: bytes, setup: Setup) -> bool:
+    """Whether a row is in the sample: the same for equal rows, wherever they stand."""
+    if setup.share >= 1:
+        return True
+    drawn = hashlib.blake2b(f"{setup.seed}\n".encode() + line.strip(), digest_size=8).digest()
+    return int.from_bytes(drawn, "big") < setup.share * 2**64

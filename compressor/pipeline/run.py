@@ -1,0 +1,224 @@
+"""All of it: files of rows in, files of rows out, and a report of what became of each row."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import cast
+
+import anyio
+import msgspec
+from anyio import to_thread
+
+from compressor.errors import OptionError
+from compressor.pipeline import packing
+from compressor.pipeline.flow import Slot, planned
+from compressor.pipeline.options import Options, check
+from compressor.pipeline.output import Output, open_output, progress_of
+from compressor.pipeline.places import Job, folder_of, jobs
+from compressor.pipeline.planning import planner_of, setup_of
+from compressor.pipeline.progress import Tally, shown
+from compressor.pipeline.reading import Chunk, chunks
+from compressor.pipeline.rejects import rejects_of
+from compressor.pipeline.standing import SEMANTIC, Asked, Mark, Reject, asked, marks
+from compressor.pipeline.summaries import Summaries, open_summaries
+from compressor.pipeline.worker import Worker
+from compressor.report import Fold, Report
+from recorder.disk import Disk
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What it came to.
+
+    ``written`` are the files that hold the rows, ``rejects`` those that list rows that failed.
+    ``notes`` says what a person should know, ``paid`` how many answers of a model were paid for.
+    """
+
+    report: Report
+    written: tuple[Path, ...] = ()
+    rejects: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+    paid: int = 0
+    seconds: float = 0.0
+
+
+class Work:
+    """What is under way: what plans, what writes digests, and what came of it until now."""
+
+    def __init__(self, options: Options, disk: Disk) -> None:
+        self.options = options
+        self.disk = disk
+        self.setup = setup_of(options)
+        self.planner = planner_of(self.setup)
+        self.workers = tuple(
+            Worker(self.setup, self.planner, options.row_timeout) for _ in range(options.processes)
+        )
+        self.fold = Fold({name: str(getattr(options, name)) for name in SEMANTIC})
+        self.tally = Tally()
+        self.notes: list[str] = []
+
+    def take(self, mark: Mark) -> None:
+        """Count what became of the rows before *mark*."""
+        for outcome in mark.outcomes:
+            self.fold.add(outcome)
+            self.tally.over += outcome.status == "over_budget"
+            self.tally.failed += outcome.status == "failed"
+        self.tally.rows += len(mark.outcomes)
+
+
+def compress(source: Path, out: Path | None, options: Options) -> Result:
+    """Fit the rows of *source* into a budget of tokens and write them to *out*.
+
+    Rows in are rows out, in their order. A compression that was cut off goes on where it was.
+
+    Args:
+        source: a file of rows, a folder of such files, or a run directory.
+        out: a file, or a folder; None where *options* ask for a dry run.
+        options: the budget, and how it is met.
+
+    Raises:
+        OptionError: what is asked for can't be done; nothing was written.
+        OutputError: the output can't be written; what was done is kept beside it.
+        CompressorError: no process can be started.
+    """
+    try:
+        return anyio.run(run, source, out, options)
+    except BaseExceptionGroup as group:
+        raise first_of(group) from group
+
+
+async def run(source: Path, out: Path | None, options: Options, disk: Disk | None = None) -> Result:
+    """Do what :func:`compress` does; what it raises may come in groups."""
+    began = time.monotonic()
+    check(options)
+    work = Work(options, disk or Disk())
+    todo = jobs(source, out, options)
+    folder = None if options.dry_run else folder_of(todo, out)
+    async with (
+        open_summaries(options, work.planner, folder) as summaries,
+        _ended(work.workers),
+        shown(work.tally, options.progress),
+    ):
+        for job in todo:
+            await _compress(job, work, summaries)
+    targets = tuple(job.target for job in todo if job.target)
+    for target in targets:
+        with suppress(OSError):  # it says that all is done, and may stay
+            work.disk.remove(progress_of(target))
+    return Result(
+        report=work.fold.report(),
+        written=targets,
+        rejects=tuple(path for path in map(rejects_of, targets) if path.exists()),
+        notes=tuple(work.notes),
+        paid=summaries.paid,
+        seconds=time.monotonic() - began,
+    )
+
+
+def first_of(error: BaseException) -> BaseException:
+    """Give the first error in a group of errors, or *error* where it is none."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    group = cast("BaseExceptionGroup[BaseException]", error)
+    return first_of(group.exceptions[0])
+
+
+@asynccontextmanager
+async def _ended(workers: Sequence[Worker]) -> AsyncGenerator[None]:
+    """Let the processes end after the block, and kill them where it is cut short."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_kill_when_cancelled, workers)
+        yield
+        for worker in workers:
+            await to_thread.run_sync(worker.close)
+        tasks.cancel_scope.cancel()
+
+
+async def _kill_when_cancelled(workers: Sequence[Worker]) -> None:
+    """A thread that waits for a process can't be cancelled: end the process instead."""
+    try:
+        await anyio.sleep_forever()
+    finally:
+        for worker in workers:
+            worker.kill()
+
+
+async def _compress(job: Job, work: Work, summaries: Summaries) -> None:
+    """Make the output of one file, or what is missing of it."""
+    asks = _ask(job, work)
+    _begin(job, asks, work)
+    with open_output(job.target, asks, work.disk, overwrite=work.options.overwrite) as output:
+        _tell_standing(job, output, work)
+        if job.target and output.mark.lines:
+            for mark in marks(progress_of(job.target)):
+                work.take(mark)
+        if not output.standing.finished:
+            await _plan(job, output, work, summaries)
+            if _ask(job, work) != asks:
+                raise OptionError(f"{job.source} has changed while it was read: type it again")
+        await to_thread.run_sync(output.finish)
+
+
+def _begin(job: Job, asks: Asked, work: Work) -> None:
+    work.tally.name = job.source.name
+    work.tally.position, work.tally.size = 0, asks.size
+
+
+def _ask(job: Job, work: Work) -> Asked:
+    try:
+        return asked(job.source, work.options)
+    except OSError as error:
+        raise OptionError(f"{job.source} can't be read: {error.strerror}") from error
+
+
+def _tell_standing(job: Job, output: Output, work: Work) -> None:
+    if output.standing.anew:
+        work.notes.append(f"{job.target} begins anew: {output.standing.anew}")
+    elif output.mark.lines and not output.standing.finished:
+        work.notes.append(f"{job.target} goes on behind line {output.mark.lines:,}")
+
+
+async def _plan(job: Job, output: Output, work: Work, summaries: Summaries) -> None:
+    with packing.open_rows(job.source) as opened:
+        opened.skip(output.mark.read)
+        reading = _read(job, opened, output.mark)
+        async with planned(reading, work.workers, summaries) as slots:
+            async for slot in slots:
+                await slot.ready.wait()
+                rows, mark = _written(slot, output.mark)
+                await to_thread.run_sync(output.append, rows, mark)
+                work.take(mark)
+                work.tally.position = opened.raw.tell()
+
+
+def _read(job: Job, opened: packing.Opened, mark: Mark) -> Iterator[Chunk]:
+    """Read chunks behind *mark*; what can't be read is told with the line it stands behind."""
+    line = mark.lines
+    try:
+        for chunk in chunks(opened.text, mark.lines, mark.read):
+            line = chunk.first + len(chunk.lines) - 1
+            yield chunk
+    except Exception as error:
+        damage = packing.damage(error) or (str(error) if isinstance(error, OSError) else None)
+        if damage is None:
+            raise
+        raise OptionError(
+            f"{job.source} can't be read behind line {line:,}: {damage}. What can be unpacked of "
+            "it makes a file that can be compressed"
+        ) from error
+
+
+def _written(slot: Slot, before: Mark) -> tuple[bytes, Mark]:
+    """Put together what a chunk has become, and the mark behind it."""
+    rows = b"".join(done.line for done in slot.done)
+    outcomes = [done.outcome for done in slot.done if done.outcome]
+    rejects = [
+        Reject(line, done.outcome.row, done.outcome.reason, done.detail)
+        for line, done in enumerate(slot.done, slot.chunk.first)
+        if done.outcome and done.outcome.status == "failed"
+    ]
+    lines = slot.chunk.first + len(slot.chunk.lines) - 1
+    written = before.written + len(rows)
+    return rows, Mark(lines, slot.chunk.end, written, tuple(outcomes), tuple(rejects))
