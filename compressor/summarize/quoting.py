@@ -24,7 +24,13 @@ def quoted(text: str, chars: int) -> str:
     if len(text) > 4 * chars:
         text = text[: 4 * chars]
     seen = _UNSEEN.sub(" ", _ESCAPES.sub("", text))
-    return safe(shortened(" ".join(seen.split()), chars))
+    return _safe(shortened(" ".join(seen.split()), chars))
+
+
+def made_safe(text: str) -> str:
+    """Do the same to *text* without changing its lines or its length more than it must."""
+    lines = _ESCAPES.sub("", text).split("\n")
+    return _safe("\n".join(_UNSEEN.sub(" ", line).rstrip() for line in lines))
 
 
 def shortened(line: str, chars: int) -> str:
@@ -32,6 +38,5 @@ def shortened(line: str, chars: int) -> str:
     return line if len(line) <= chars else line[: max(0, chars - len(_CUT))].rstrip() + _CUT
 
 
-def safe(line: str) -> str:
-    """Make *line* mean nothing but itself."""
+def _safe(line: str) -> str:
     return neutralise(_FRAME.sub("(", _TEMPLATE.sub(" ", line)))

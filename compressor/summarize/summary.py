@@ -15,10 +15,10 @@ Status: TypeAlias = Literal["summarized", "digest_fallback"]
 class Options(msgspec.Struct, frozen=True):
     """Which model writes the summaries, and how patiently it is waited for; times in seconds.
 
-    ``cache`` is the directory that holds every summary that was paid for, ``concurrency`` bounds
-    the requests under way at once, ``row_s`` the time one call of ``summarize`` may take in all,
-    ``request_s`` that of one request, and ``attempts`` how often one request is tried.
-    ``part_tokens`` is the length above which a region is summarized in parts.
+    ``cache`` is the folder that keeps every answer that was paid for, ``concurrency`` bounds the
+    requests under way at once, ``row_s`` the time one call of ``summarize`` may take in all and
+    ``request_s`` that of one request. A request is tried ``attempts`` times, with pauses that begin
+    at ``pause_s``. ``part_tokens`` is the length above which turns are summarized in parts.
     """
 
     model: str
@@ -29,6 +29,7 @@ class Options(msgspec.Struct, frozen=True):
     row_s: float = 600.0
     request_s: float = 180.0
     attempts: int = 4
+    pause_s: float = 0.5
     part_tokens: int = 24_000
 
 
@@ -42,11 +43,18 @@ class Usage(msgspec.Struct, frozen=True):
         return Usage(self.input + other.input, self.output + other.output)
 
 
+class Answer(msgspec.Struct, frozen=True):
+    """What a model wrote, and what that took."""
+
+    text: str
+    usage: Usage = Usage()
+
+
 class Summary(msgspec.Struct, frozen=True):
     """A text that fits the room it was asked for.
 
-    ``paid`` says how many answers of the model this call paid for (0 when all came from the cache)
-    and ``usage`` what they took; ``reason`` says why a local digest had to stand in.
+    ``paid`` says how many answers of the model this call paid for (0 when all were kept from
+    before) and ``usage`` what they took; ``reason`` says why a local digest had to stand in.
     """
 
     text: str
@@ -60,5 +68,11 @@ class Summarizer(Protocol):
     """Writes what stands for turns that are cut."""
 
     async def summarize(self, turns: tuple[Turn, ...], room_tokens: int) -> Summary:
-        """Give a text of at most *room_tokens* tokens for *turns*; only cancellation raises."""
+        """Give a text of at most *room_tokens* tokens for *turns*.
+
+        Whatever the model does, there is a text: the local digest, where it has to be.
+
+        Raises:
+            OutputError: what was paid for can't be kept.
+        """
         ...

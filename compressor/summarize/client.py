@@ -1,0 +1,230 @@
+"""Asks a model: the SDK's connection, keys and errors, and a small retry of our own.
+
+The second door to ``openai``, beside the runner's. One client for all summaries; it is imported
+when a summarizer is opened, so that nothing else pays for it.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+from urllib.parse import urlsplit
+
+import anyio
+import httpx2
+import openai
+
+from compressor.errors import OptionError, SummaryError
+from compressor.summarize.prompts import Prompt
+from compressor.summarize.retrying import failure_of_status, pause
+from compressor.summarize.summary import Answer, Options, Usage
+from recorder.messages import Json
+from recorder.shapes import array_of, object_of, text_in
+
+_PATH = "/chat/completions"
+_ANSWER_BYTES = 8 * 2**20
+_CONNECT_S = 10.0
+_SO_MANY_LOST = 8
+_TEXT_CHARS = 300
+
+
+class Client:
+    """A model behind an OpenAI-compatible endpoint; made by :func:`open_client`."""
+
+    def __init__(self, client: openai.AsyncOpenAI, options: Options) -> None:
+        self._client = client
+        self._options = options
+        self._turns = anyio.Semaphore(options.concurrency)
+        self._limit = "max_completion_tokens"
+        self._lost = 0
+        self._closed: str | None = None
+
+    async def ask(self, prompt: Prompt) -> Answer:
+        """Give the model's answer to *prompt*.
+
+        Raises:
+            SummaryError: there is none to be had, or the endpoint is not worth asking any more.
+        """
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                async with self._turns:
+                    answer = await self._try(prompt)
+            except SummaryError as error:
+                wait = pause(self._options, attempt, error, random.random())
+                if wait is None:
+                    self._note(error)
+                    raise
+                await anyio.sleep(wait)
+            else:
+                self._lost = 0
+                return answer
+
+    def _note(self, error: SummaryError) -> None:
+        """Ask no more once it is plain that nothing will come of it."""
+        self._lost += error.verdict == "again"
+        if error.verdict == "never":
+            self._closed = self._closed or str(error)
+        elif self._lost >= _SO_MANY_LOST:
+            self._closed = f"the endpoint failed {self._lost} times in a row, the last: {error}"
+
+    async def _try(self, prompt: Prompt) -> Answer:
+        if self._closed:
+            raise SummaryError(self._closed, "never")
+        limit = self._limit
+        try:
+            with anyio.fail_after(self._options.request_s):
+                reply = await self._client.post(
+                    _PATH, body=_body(self._options.model, prompt, limit), cast_to=object
+                )
+        except openai.APIStatusError as error:
+            raise self._refused(error, limit) from error
+        # Whatever an endpoint makes the layers below raise is a fact about this attempt.
+        except Exception as error:
+            raise SummaryError(_text(error), "again") from error
+        return _answer(cast("Json", reply))
+
+    def _refused(self, error: openai.APIStatusError, limit: str) -> SummaryError:
+        """Say what a status means; a server that knows the limit's old name only is told that."""
+        if error.status_code in (400, 422) and limit in error.message:
+            self._limit = "max_tokens"
+            return SummaryError(_text(error), "again" if limit != self._limit else "row")
+        headers = {name.lower(): value for name, value in error.response.headers.items()}
+        return failure_of_status(
+            error.status_code, _text(error), error.code or "", headers, time.time()
+        )
+
+
+@asynccontextmanager
+async def open_client(options: Options) -> AsyncGenerator[Client]:
+    """Connect; the connections are closed when the block ends.
+
+    Raises:
+        OptionError: the address or the key is none.
+    """
+    http = openai.DefaultAsyncHttpx2Client(
+        limits=httpx2.Limits(
+            max_connections=options.concurrency, max_keepalive_connections=options.concurrency
+        ),
+        event_hooks={"response": [_bound]},
+    )
+    async with http:
+        try:
+            client = openai.AsyncOpenAI(
+                base_url=options.base_url,
+                api_key=options.api_key or _key_of(options.base_url),
+                max_retries=0,
+                timeout=httpx2.Timeout(options.request_s, connect=_CONNECT_S),
+                http_client=http,
+            )
+        except openai.OpenAIError as error:
+            raise OptionError(
+                "the summarizer's endpoint needs a key: set OPENAI_API_KEY, or name a server of "
+                "your own with --base-url http://127.0.0.1:8000/v1"
+            ) from error
+        except httpx2.InvalidURL as error:
+            raise _no_address(options.base_url) from error
+        _check(client)
+        yield Client(client, options)
+
+
+def _check(client: openai.AsyncOpenAI) -> None:
+    if client.base_url.scheme not in ("http", "https") or not client.base_url.host:
+        raise _no_address(client.base_url)
+    if not (client.api_key.isascii() and client.api_key.isprintable()):
+        raise OptionError(
+            "the API key holds characters that no key has, such as a line end: "
+            "set OPENAI_API_KEY anew"
+        )
+
+
+def _no_address(given: object) -> OptionError:
+    return OptionError(
+        f"--base-url {given} is no address of an endpoint: give one like http://127.0.0.1:8000/v1"
+    )
+
+
+def _key_of(base_url: str | None) -> str | None:
+    """A server of one's own mostly wants no key, but the SDK insists on one."""
+    host = urlsplit(base_url or "").hostname or ""
+    return "none" if host in ("localhost", "127.0.0.1", "::1") else None
+
+
+def _body(model: str, prompt: Prompt, limit: str) -> dict[str, object]:
+    messages = [
+        {"role": "system", "content": prompt.system},
+        {"role": "user", "content": prompt.user},
+    ]
+    return {"model": model, "messages": messages, limit: prompt.most_tokens}
+
+
+def _answer(reply: Json) -> Answer:
+    """Read a completion, in whatever shape it came.
+
+    Raises:
+        SummaryError: there is no text in it.
+    """
+    fields = object_of(reply)
+    choices = [object_of(choice) for choice in array_of(fields.get("choices"))]
+    if not choices:
+        said = text_in(object_of(fields.get("error")).get("message")) or "no completion"
+        raise SummaryError(f"the endpoint answered with {said[:_TEXT_CHARS]}", "again")
+    message = object_of(choices[0].get("message"))
+    if refusal := text_in(message.get("refusal")):
+        raise SummaryError(f"the model refused: {refusal[:_TEXT_CHARS]}")
+    text = "".join(_texts(message.get("content")))
+    if not text.strip():
+        reason = text_in(choices[0].get("finish_reason"))[:_TEXT_CHARS] or "no reason"
+        raise SummaryError(f"the model wrote nothing, and ended for {reason}")
+    usage = object_of(fields.get("usage"))
+    count = Usage(_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")))
+    return Answer(text.encode("utf-8", "replace").decode(), count)
+
+
+def _texts(content: Json) -> list[str]:
+    if isinstance(content, str):
+        return [content]
+    return [text_in(object_of(part).get("text")) for part in array_of(content)]
+
+
+def _count(value: Json) -> int:
+    return value if isinstance(value, int) and 0 <= value < 2**53 else 0
+
+
+def _text(error: Exception) -> str:
+    """Say everything there is: the SDK's own text is only "Connection error."."""
+    said = [str(error) or type(error).__name__]
+    cause = error.__cause__
+    while cause is not None:
+        said.append(str(cause) or type(cause).__name__)
+        cause = cause.__cause__
+    return ": ".join(dict.fromkeys(said))[:_TEXT_CHARS]
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """A body that ends with an error where it becomes too large."""
+
+    def __init__(self, body: httpx2.AsyncByteStream) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = _ANSWER_BYTES
+        async for piece in self._body:
+            left -= len(piece)
+            if left < 0:
+                raise httpx2.DecodingError(f"the answer is longer than {_ANSWER_BYTES} bytes")
+            yield piece
+
+    async def aclose(self) -> None:
+        """Close the body."""
+        await self._body.aclose()
+
+
+async def _bound(response: httpx2.Response) -> None:
+    """Let no answer fill the memory, nor fail for the charset it names."""
+    response.encoding = "utf-8"
+    response.stream = _Bounded(cast("httpx2.AsyncByteStream", response.stream))

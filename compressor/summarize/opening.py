@@ -1,0 +1,36 @@
+"""Opens a summarizer: its folder of answers, its client, and what bounds them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from compressor.errors import OptionError
+from compressor.plan import Counter
+from compressor.summarize import cache
+from compressor.summarize.client import open_client
+from compressor.summarize.summary import Options, Summarizer
+from compressor.summarize.writing import Writer
+
+_LEAST_PART = 1_000
+
+
+@asynccontextmanager
+async def open_summarizer(options: Options, counter: Counter) -> AsyncGenerator[Summarizer]:
+    """Open what asks a model for summaries; when the block ends, nothing of it is left.
+
+    Args:
+        options: which model, where, and how patiently.
+        counter: finds a summary short enough, or not.
+
+    Raises:
+        OptionError: the endpoint's address or key is none, or a number makes no sense.
+        OutputError: the folder for the answers can't be made.
+    """
+    if options.part_tokens < _LEAST_PART:
+        raise OptionError(f"parts of {options.part_tokens} tokens: give at least {_LEAST_PART}")
+    if options.concurrency < 1 or options.attempts < 1:
+        raise OptionError("the summarizer needs at least one request at once and one attempt")
+    await cache.make(options.cache)
+    async with open_client(options) as client:
+        yield Writer(client, options, counter)

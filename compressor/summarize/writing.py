@@ -1,0 +1,137 @@
+"""Writes summaries with a model: the whole of the turns, in parts if long, until it fits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from weakref import WeakValueDictionary
+
+import anyio
+
+from compressor.errors import CompressorError, SummaryError
+from compressor.plan import Counter
+from compressor.summarize import cache, prompts
+from compressor.summarize.checking import check, cleaned, framed
+from compressor.summarize.client import Client
+from compressor.summarize.facts import ranked
+from compressor.summarize.local import local
+from compressor.summarize.parts import packed, shortened
+from compressor.summarize.prompts import Prompt
+from compressor.summarize.summary import Options, Summary, Usage
+from compressor.trajectory import Trajectory, Turn
+
+_LEAST_ROOM = 24
+_LEAST_NOTES = 200
+_SLIGHTLY = 1.1
+_SHORTENINGS = 2
+_FACTS, _FACT_SHARE = 120, 8
+_CHECKED_FACTS = 2_000
+
+
+class Writer:
+    """A :class:`compressor.summarize.summary.Summarizer` that asks a model."""
+
+    def __init__(self, client: Client, options: Options, counter: Counter) -> None:
+        self._client = client
+        self._options = options
+        self._counter = counter
+        self._asking: WeakValueDictionary[str, anyio.Lock] = WeakValueDictionary()
+
+    async def summarize(self, turns: tuple[Turn, ...], room_tokens: int) -> Summary:
+        """Give a text for *turns*; see the protocol."""
+        paid: list[Usage] = []
+        reason = f"the model wrote no summary within {self._options.row_s:g} s"
+        text = None
+        with anyio.move_on_after(self._options.row_s):
+            try:
+                text = await self._write(turns, room_tokens, paid)
+            except SummaryError as error:
+                reason = str(error)
+        usage = sum(paid, Usage())
+        if text is not None:
+            return Summary(text, "summarized", len(paid), usage)
+        last = len(turns) - 1
+        text = local(Trajectory(turns), 0, last, room_tokens, self._counter)
+        return Summary(text, "digest_fallback", len(paid), usage, reason)
+
+    async def _write(self, turns: tuple[Turn, ...], room_tokens: int, paid: list[Usage]) -> str:
+        room = room_tokens - self._counter.count(framed("", len(turns)))
+        if room < _LEAST_ROOM:
+            raise SummaryError(f"{room_tokens} tokens leave no room for a summary")
+        facts = ranked(Trajectory(turns), 0, len(turns) - 1)
+        texts = [prompts.written(turn, number) for number, turn in enumerate(turns, 1)]
+        parts = packed(texts, self._options.part_tokens, self._counter)
+        known = facts[: min(_FACTS, room // _FACT_SHARE)]
+        asked = prompts.of_record(parts[0], known, room)
+        if len(parts) > 1:
+            asked = prompts.of_notes(await self._noted(parts, facts, room, paid), known, room)
+        text = await self._fitted(asked, known, room, paid)
+        check(text, facts[:_CHECKED_FACTS])
+        return self._framed(text, len(turns), room_tokens)
+
+    async def _noted(
+        self, parts: list[str], facts: Sequence[str], room: int, paid: list[Usage]
+    ) -> str:
+        """Notes on all *parts*, and notes on the notes, until they are one part."""
+        most = self._options.part_tokens
+        length = min(max(room, _LEAST_NOTES), most // 4)
+        while len(parts) > 1:
+            asked = [self._asked_of(part, facts, length) for part in parts]
+            parts = packed(await self._all(asked, length, paid), most, self._counter)
+        return parts[0]
+
+    def _asked_of(self, part: str, facts: Sequence[str], length: int) -> Prompt:
+        number = min(_FACTS, length // _FACT_SHARE)
+        known = [fact for fact in facts[:_CHECKED_FACTS] if fact in part][:number]
+        return prompts.of_record(part, known, length)
+
+    async def _all(self, asked: Sequence[Prompt], length: int, paid: list[Usage]) -> list[str]:
+        """The answers to all of *asked*, in their order; the first that fails ends the others."""
+        answers = [""] * len(asked)
+        failed: list[CompressorError] = []
+
+        async def answer(number: int) -> None:
+            try:
+                text = cleaned(await self._answer(asked[number], paid))
+            except CompressorError as error:
+                failed.append(error)
+                group.cancel_scope.cancel()
+            else:
+                answers[number] = shortened(text, length, self._counter)
+
+        async with anyio.create_task_group() as group:
+            for number in range(len(asked)):
+                group.start_soon(answer, number)
+        if failed:
+            raise failed[0]
+        return answers
+
+    async def _fitted(
+        self, asked: Prompt, facts: Sequence[str], room: int, paid: list[Usage]
+    ) -> str:
+        """The answer to *asked*; what is far too long is asked for again, the rest is cut off."""
+        text = cleaned(await self._answer(asked, paid))
+        for _ in range(_SHORTENINGS):
+            if self._counter.count(text) <= room * _SLIGHTLY:
+                break
+            text = cleaned(await self._answer(prompts.shorter(text, facts, room), paid))
+        return shortened(text, room, self._counter)
+
+    def _framed(self, text: str, turns: int, room: int) -> str:
+        """Put *text* in its frame; where they meet, a token more may come of it."""
+        while (count := self._counter.count(framed(text, turns))) > room:
+            within = self._counter.count(text) - (count - room)
+            text = shortened(text, within, self._counter)
+        return framed(text, turns)
+
+    async def _answer(self, asked: Prompt, paid: list[Usage]) -> str:
+        """The answer that was paid for before, or one that is paid for now and kept."""
+        key = prompts.key(self._options.model, asked)
+        lock = self._asking.get(key) or anyio.Lock()
+        self._asking[key] = lock
+        async with lock:
+            answer = await cache.kept(self._options.cache, key)
+            if answer is None:
+                answer = await self._client.ask(asked)
+                paid.append(answer.usage)
+                await cache.keep(self._options.cache, key, answer)
+        return answer.text
