@@ -77,6 +77,21 @@ def earlier_drift(document: Mapping[str, Json], place: int) -> tuple[str, ...]:
     return tuple(name for fact in later for name in object_of(fact.get("drift")))
 
 
+def allowed_rows(document: Mapping[str, Json], kind: str) -> dict[str, str]:
+    """Give what was allowed of rows at earlier resumptions, last: hashes by the keys of prompts.
+
+    Args:
+        document: the run's ``run.json``.
+        kind: ``changed_rows``, hashes of rows, or ``retooled_rows``, hashes of their tools.
+    """
+    facts = [object_of(fact) for fact in array_of(document.get("resumed"))]
+    return {
+        key: text_in(object_of(change).get("is"))
+        for fact in facts
+        for key, change in object_of(fact.get(kind)).items()
+    }
+
+
 def _begun(count: Json) -> float:
     return count if isinstance(count, int) else math.inf
 

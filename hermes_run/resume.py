@@ -6,13 +6,15 @@ never run again; a session that is over is not touched.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import re
+from collections.abc import AsyncIterator, Collection, Container, Mapping
+from itertools import islice
 from pathlib import Path
 
 import msgspec
 from anyio import to_thread
 
-from hermes_run.drift import Change, earlier_drift
+from hermes_run.drift import Change, allowed_rows, earlier_drift
 from hermes_run.errors import UsageError
 from hermes_run.intake import Intake
 from hermes_run.job import Going, Job
@@ -20,6 +22,7 @@ from hermes_run.recovery import POISON, is_spent
 from recorder.archive import Archive
 from recorder.events import tools_hash
 from recorder.json_text import canonical
+from recorder.mending import Sifted
 from recorder.messages import Json, Outcome
 from recorder.record import Record
 from recorder.run_directory import JOURNAL
@@ -31,6 +34,11 @@ FAILED: tuple[Outcome, ...] = ("model_error", "tool_error", "interrupted")
 
 _NAMED = 5
 """Rows that are named one by one."""
+
+_NUMBER = re.compile(r"#[0-9]+\Z")
+"""What tells a key from an equal one that came before."""
+
+_NOT_UNIQUE = "; its id is not unique, and rows with one id are told apart by their order"
 
 
 class Choices(msgspec.Struct, frozen=True):
@@ -60,17 +68,19 @@ class Choices(msgspec.Struct, frozen=True):
 class Rows(msgspec.Struct, frozen=True):
     """How the rows compare with the record, and how many there are.
 
-    ``changed`` names prompts whose row has another content now, ``retooled`` those whose own tools
-    are others under the same names, ``gone`` sessions that no row asks for any more. ``begun`` are
-    sessions that are to be begun, ``going`` those that are to go on.
+    ``changed`` names prompts whose row has another content now than was recorded or allowed last,
+    with the hashes of both, and ``retooled`` those whose own tools are others under the same names;
+    ``shared`` are those of them whose id other rows have, too. ``gone`` are sessions that no row
+    asks for any more, ``begun`` those that are to be begun, ``going`` those that are to go on.
     """
 
     rows: int = 0
     rejected: int = 0
     begun: int = 0
     going: int = 0
-    changed: tuple[str, ...] = ()
-    retooled: tuple[str, ...] = ()
+    changed: Mapping[str, Change] = {}
+    retooled: Mapping[str, Change] = {}
+    shared: frozenset[str] = frozenset()
     gone: tuple[str, ...] = ()
 
 
@@ -78,7 +88,8 @@ class Past(msgspec.Struct, frozen=True):
     """What a run was, what is different now, and which rows there are now.
 
     ``document`` is its ``run.json``, ``changed`` what is not as that says, ``prompts`` where the
-    rows come from, ``rejects`` a draft of what is wrong with those that can't be used.
+    rows come from, ``rejects`` a draft of what is wrong with those that can't be used. ``sifted``
+    is how the rows that were written compare with the journal, where that was looked at.
     """
 
     document: Mapping[str, Json]
@@ -87,17 +98,29 @@ class Past(msgspec.Struct, frozen=True):
     changed: Mapping[str, Change]
     prompts: Mapping[str, Json]
     rejects: Path
+    sifted: Sifted | None = None
 
 
-async def compare_rows(intake: Intake, standings: Standings, choices: Choices) -> Rows:
+async def compare_rows(
+    intake: Intake,
+    standings: Standings,
+    choices: Choices,
+    document: Mapping[str, Json] | None = None,
+) -> Rows:
     """Read all rows once, before anything is spent, and compare them with the record.
+
+    Args:
+        intake: the rows.
+        standings: the record.
+        choices: what is to go on.
+        document: the run's ``run.json``, which says what changes were allowed before.
 
     Raises:
         OSError: they can't be read.
         UsageError: one can't be used, and the settings are strict.
     """
     gone = dict.fromkeys(standings.sessions)
-    changed, retooled = dict[str, None](), dict[str, None]()
+    contents, tools = _Changes(document, "changed_rows"), _Changes(document, "retooled_rows")
     begun = going = 0
     async for job in intake:
         standing = standings.sessions.get(job.session_id)
@@ -107,28 +130,52 @@ async def compare_rows(intake: Intake, standings: Standings, choices: Choices) -
         gone.pop(job.session_id, None)
         goes_on = choices.goes_on(standing)
         going += goes_on
-        if standing.row_hash != job.prompt.row_hash:
-            changed[job.prompt.key] = None
-        elif goes_on and _has_other_tools(job, standing):
-            retooled[job.prompt.key] = None
+        key = job.prompt.key
+        contents.note(key, standing.row_hash, job.prompt.row_hash)
+        if goes_on and key not in contents.found and _names_tools(job):
+            tools.note(key, standing.tools_hash, _tools_hash(job))
     counts = intake.counts
     return Rows(
         rows=counts.rows,
         rejected=counts.rejected,
         begun=begun,
         going=going,
-        changed=tuple(changed),
-        retooled=tuple(retooled),
+        changed=contents.found,
+        retooled=tools.found,
+        shared=_shared([*contents.found, *tools.found], standings),
         gone=tuple(gone),
     )
 
 
-def _has_other_tools(job: Job, standing: Standing) -> bool:
-    """Whether a row that names its own tools gets others; those of the run are looked at apart."""
-    if job.prompt.toolsets is None and job.prompt.tools is None:
-        return False
+class _Changes:
+    """What is found to be another in some rows than what was recorded, or allowed since."""
+
+    def __init__(self, document: Mapping[str, Json] | None, kind: str) -> None:
+        self.found: dict[str, Change] = {}
+        self._allowed = allowed_rows(document or {}, kind)
+
+    def note(self, key: str, recorded: str, now: str) -> None:
+        """Note what the row *key* was and is, where that differs."""
+        if recorded != now and (was := self._allowed.get(key, recorded)) != now:
+            self.found[key] = Change(was, now)
+
+
+def _names_tools(job: Job) -> bool:
+    """Whether a row names its own tools; those of the run are looked at apart."""
+    return job.prompt.toolsets is not None or job.prompt.tools is not None
+
+
+def _tools_hash(job: Job) -> str:
     schemas = job.toolbox.schemas
-    return (tools_hash(schemas) if schemas else "") != standing.tools_hash
+    return tools_hash(schemas) if schemas else ""
+
+
+def _shared(keys: list[str], standings: Standings) -> frozenset[str]:
+    """Those of *keys* that stand for an id which more rows of the record have than one."""
+    if not keys:
+        return frozenset()
+    known = {each.prompt_key for each in standings.sessions.values()}
+    return frozenset(key for key in keys if {f"{key}#2", _NUMBER.sub("", key)} & (known - {key}))
 
 
 class Resumption:
@@ -144,7 +191,6 @@ class Resumption:
         self.past = past
         self.sessions = past.standings.sessions
         self._choices = choices
-        self._changed = frozenset(past.rows.changed)
         self._places = {
             name: place
             for place, (name, each) in enumerate(self.sessions.items())
@@ -199,7 +245,7 @@ class Resumption:
         names.pop("tools", None)
         if canonical(session.tools) != canonical(job.toolbox.schemas):
             names["tools"] = None
-        if job.prompt.key in self._changed:
+        if self.sessions[session.id].row_hash != job.prompt.row_hash:
             names["row"] = None
         return tuple(names)
 
@@ -211,8 +257,8 @@ def refuse_drift(changed: Mapping[str, Change], rows: Rows) -> None:
         UsageError: a semantic setting or a row's content changed.
     """
     said = [f"  {name}: {one.was!r} is now {one.now!r}" for name, one in changed.items()]
-    said += _named(rows.changed, "has another content")
-    said += _named(rows.retooled, "has other tools under the same names")
+    said += _named(rows.changed, "has another content", rows.shared)
+    said += _named(rows.retooled, "has other tools under the same names", rows.shared)
     if said:
         listed = "\n".join(said)
         raise UsageError(
@@ -222,8 +268,11 @@ def refuse_drift(changed: Mapping[str, Change], rows: Rows) -> None:
         )
 
 
-def _named(keys: tuple[str, ...], what: str) -> list[str]:
-    said = [f"  row {key!r} {what}" for key in keys[:_NAMED]]
+def _named(keys: Collection[str], what: str, shared: Container[str]) -> list[str]:
+    said = [
+        f"  row {key!r} {what}{_NOT_UNIQUE if key in shared else ''}"
+        for key in islice(keys, _NAMED)
+    ]
     if len(keys) > _NAMED:
         said.append(f"  and so it is with {len(keys) - _NAMED:,} more rows")
     return said

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 
 import msgspec
 
 from hermes_run.config import Settings, shown
-from hermes_run.drift import SEMANTIC, prefill_hash
+from hermes_run.drift import SEMANTIC, Change, prefill_hash
 from hermes_run.plan import Plan
 from hermes_run.resume import Past
 from hermes_run.tools.toolbox import Toolbox
@@ -24,6 +25,12 @@ from recorder.shapes import array_of, object_of, text_in
 from recorder.version import VERSION
 
 RUN = "run.json"
+
+LISTED = 1000
+"""Changed rows that are listed for each resumption; those beyond are counted only."""
+
+GONE = 20
+"""Sessions that are listed of rows that are gone; those beyond are counted only."""
 
 
 def asked(plan: Plan, toolbox: Toolbox, prompts: Mapping[str, Json]) -> dict[str, Json]:
@@ -62,8 +69,12 @@ def asked_again(plan: Plan, toolbox: Toolbox, past: Past) -> dict[str, Json]:
         "rows": past.rows.rows,
         "samples": plan.settings.samples,
         "sessions_of_rows_gone": len(past.rows.gone),
+        "gone": list(past.rows.gone[:GONE]),
         "rows_changed": len(past.rows.changed),
-        "drift": {name: {"was": one.was, "is": one.now} for name, one in past.changed.items()},
+        "changed_rows": _listed(past.rows.changed),
+        "rows_retooled": len(past.rows.retooled),
+        "retooled_rows": _listed(past.rows.retooled),
+        "drift": _written(past.changed.items()),
         "settings": {name: {"was": before.get(name), "is": now[name]} for name in others},
     }
     resumed = [*array_of(past.document.get("resumed")), fact]
@@ -102,6 +113,14 @@ def read_run_json(directory: Path) -> Mapping[str, Json]:
         raise RunDirectoryError(
             f"{directory} holds no run of hermes-run: its {RUN} can't be read: {error}"
         ) from error
+
+
+def _listed(changes: Mapping[str, Change]) -> dict[str, Json]:
+    return _written(islice(changes.items(), LISTED))
+
+
+def _written(changes: Iterable[tuple[str, Change]]) -> dict[str, Json]:
+    return {name: {"was": one.was, "is": one.now} for name, one in changes}
 
 
 def _meant(plan: Plan, toolbox: Toolbox, prompts: Mapping[str, Json]) -> dict[str, Json]:

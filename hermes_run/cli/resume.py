@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 
 import anyio
@@ -33,10 +34,14 @@ from hermes_run.tools.toolbox import Toolbox
 from hermes_run.tools.toolsets import load_toolbox
 from recorder import files
 from recorder.errors import CorruptJournalError
+from recorder.mending import sift
 from recorder.messages import Json
-from recorder.run_directory import JOURNAL, own_existing
+from recorder.run_directory import JOURNAL, LOST, own_existing
 from recorder.shapes import object_of, text_in
 from recorder.standing import Standings, stand
+
+_NAMED = 5
+"""Rows and sessions that are named one by one."""
 
 
 class Again(msgspec.Struct, frozen=True):
@@ -106,13 +111,22 @@ def _draft_of(path: Path) -> Generator[Path]:
         draft.unlink(missing_ok=True)
 
 
+class _Given(msgspec.Struct, frozen=True):
+    """What the run was asked, where its rows are now, and where to list those of no use."""
+
+    document: Mapping[str, Json]
+    prompts: Path
+    rejects: Path
+
+
 async def _look_back(again: Again, rejects: Path) -> Past:
     """Read what the run was, and refuse what would make it another; nothing is changed.
 
     Raises:
         UsageError: a setting or a row changed that may not, or the prompts file is gone.
         RunDirectoryError: there is no run of this command.
-        CorruptJournalError: the journal does not check.
+        CorruptJournalError: the journal does not check, or lost sessions that have rows.
+        OSError: something can't be read.
     """
     settings = again.settings
     document = read_run_json(again.directory)
@@ -120,31 +134,41 @@ async def _look_back(again: Again, rejects: Path) -> Past:
     check_file(prompts)
     meant = Meant(settings, again.toolbox.schemas, read_prefill(settings.prefill))
     changed = drift(document, meant)
-    standings = await to_thread.run_sync(stand, again.directory / JOURNAL)
-    rows = await _compare(again, prompts, rejects, standings)
+    standings = _of_run(await to_thread.run_sync(stand, again.directory / JOURNAL), document)
+    sifted = await to_thread.run_sync(sift, again.directory, standings)
+    rows = await _compare(again, _Given(document, prompts, rejects), standings)
     if not again.options.allow_drift:
         refuse_drift(changed, rows)
     return Past(
         document=document,
-        standings=msgspec.structs.replace(
-            standings, run=standings.run or text_in(document.get("run"))
-        ),
+        standings=standings,
         rows=rows,
         changed=changed,
         prompts={"path": str(prompts.absolute()), "rows": rows.rows},
         rejects=rejects,
+        sifted=sifted,
     )
 
 
-async def _compare(again: Again, prompts: Path, rejects: Path, standings: Standings) -> Rows:
+def _of_run(standings: Standings, document: Mapping[str, Json]) -> Standings:
+    """Fill in what a journal does not say that lost its first line."""
+    settings = object_of(document.get("settings"))
+    return msgspec.structs.replace(
+        standings,
+        run=standings.run or text_in(document.get("run")),
+        unsynced=standings.unsynced or settings.get("sync") == "none",
+    )
+
+
+async def _compare(again: Again, given: _Given, standings: Standings) -> Rows:
     """Read the prompts file once, and list the rows that can't be used."""
     settings = again.settings
     async with (
-        aclosing(read_prompts(prompts, settings.system)) as rows,
-        files.open_rows(rejects) as listed,
+        aclosing(read_prompts(given.prompts, settings.system)) as rows,
+        files.open_rows(given.rejects) as listed,
     ):
         intake = Intake(rows, settings, again.toolbox, listed)
-        return await compare_rows(intake, standings, again.choices)
+        return await compare_rows(intake, standings, again.choices, given.document)
 
 
 def _prompts_of(document: Mapping[str, Json]) -> Path:
@@ -198,20 +222,39 @@ def _announce(again: Again, past: Past) -> list[str]:
     lines = [f"{again.directory}: {counts}"]
     if past.standings.torn:
         lines.append(f"{len(past.standings.torn)} torn tail(s) skipped: they were never promised")
-    if rows.gone:
+    if past.sifted and past.sifted.lost:
         lines.append(
-            f"{len(rows.gone):,} sessions are of rows or samples that are gone; they are kept"
+            f"{len(past.sifted.lost):,} sessions have rows and no end in the journal, which was "
+            f"written with --sync none; their rows are kept in {LOST}"
         )
-    if past.changed or rows.changed or rows.retooled:
-        lines.append(f"going on with changes in {', '.join(_changes(past))}")
+    if rows.gone:
+        named = _some(rows.gone)
+        lines.append(
+            f"{len(rows.gone):,} sessions are of rows or samples that are gone ({named}); "
+            "they are kept"
+        )
+    if said := _changes(past):
+        lines.append(f"going on although this changed: {'; '.join(said)}")
     if again.settings.sandbox == "none":
         lines.append(NO_WALL.format(folder=again.directory / "workspaces"))
     return lines
 
 
 def _changes(past: Past) -> list[str]:
-    counts = {"changed rows": past.rows.changed, "tools of rows": past.rows.retooled}
-    return [*past.changed, *(f"{len(keys):,} {name}" for name, keys in counts.items() if keys)]
+    """Say what is not as it was, and was allowed."""
+    kinds = {"the content": past.rows.changed, "the tools": past.rows.retooled}
+    said = [", ".join(past.changed)] if past.changed else []
+    for what, rows in kinds.items():
+        if rows:
+            plural = "" if len(rows) == 1 else "s"
+            said.append(f"{what} of {len(rows):,} row{plural} ({_some(rows)})")
+    return said
+
+
+def _some(names: Collection[str]) -> str:
+    """Name the first few."""
+    more = ", ..." if len(names) > _NAMED else ""
+    return ", ".join(clean(repr(name), 80) for name in islice(names, _NAMED)) + more
 
 
 def _damaged(directory: Path, error: CorruptJournalError) -> str:

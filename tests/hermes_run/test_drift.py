@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from hermes_run.config import Settings, shown
-from hermes_run.drift import SEMANTIC, Change, Meant, drift, earlier_drift, prefill_hash
+from hermes_run.drift import (
+    SEMANTIC,
+    Change,
+    Meant,
+    allowed_rows,
+    drift,
+    earlier_drift,
+    prefill_hash,
+)
 from recorder.json_text import decode, encode
 from recorder.messages import Message
 
@@ -112,6 +120,19 @@ def test_what_changed_while_a_session_was_in_flight_is_known_later():
         (5, ()),
     ]:
         assert earlier_drift({"resumed": facts}, place) == names
+
+
+def test_what_was_allowed_of_a_row_last_is_what_counts():
+    """Whatever somebody has written there raises nothing."""
+    facts: list[Any] = [
+        {"changed_rows": {"a": {"was": "1", "is": "2"}, "b": {"was": "1", "is": "2"}}},
+        {"changed_rows": {"a": {"was": "2", "is": "3"}, "c": 5}},
+        {"changed_rows": 7},
+        "?",
+    ]
+    found = allowed_rows({"resumed": facts}, "changed_rows")
+    assert (found["a"], found["b"]) == ("3", "2")
+    assert allowed_rows({"resumed": facts}, "retooled_rows") == {}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from hermes_run.config import Settings
-from hermes_run.drift import Change, Meant, drift, prefill_hash
+from hermes_run.drift import Change, Meant, allowed_rows, drift, prefill_hash
 from hermes_run.models.scripted import Scripted
 from hermes_run.models.source import Source
 from hermes_run.plan import Plan
@@ -18,6 +18,8 @@ from hermes_run.prompts import read_prompts
 from hermes_run.resume import Past, Rows
 from hermes_run.run import open_run
 from hermes_run.run_json import (
+    GONE,
+    LISTED,
     asked,
     asked_again,
     folder_of,
@@ -104,7 +106,9 @@ async def test_going_on_adds_what_is_different_to_what_was_asked(plan: Plan):
     """The settings are those of now; what they were, and whatever else stood there, is kept."""
     before = written(asked(plan, Toolbox(), {"path": "/old", "rows": 3}))
     before |= {"note": "mine", "settings": before["settings"] | {"concurrency": 3, "model": "k"}}
-    rows = Rows(rows=5, gone=("a-0",), changed=("b", "c"))
+    gone = tuple(f"a-{number}" for number in range(GONE + 1))
+    changed = {f"row-{number}": Change("old", "new") for number in range(LISTED + 1)}
+    rows = Rows(rows=5, gone=gone, changed=changed, retooled={"c": Change("x", "y")})
     first = written(asked_again(plan, Toolbox(), past(before, rows, {"model": Change("k", "m")})))
     assert (first["run"], first["created"], first["note"]) == (
         before["run"],
@@ -117,7 +121,11 @@ async def test_going_on_adds_what_is_different_to_what_was_asked(plan: Plan):
     assert fact["drift"] == {"model": {"was": "k", "is": "m"}}
     assert fact["settings"] == {"concurrency": {"was": 3, "is": 16}}
     assert (fact["rows"], fact["samples"]) == (5, 1)
-    assert (fact["sessions_of_rows_gone"], fact["rows_changed"]) == (1, 2)
+    assert (fact["sessions_of_rows_gone"], fact["gone"]) == (GONE + 1, list(gone[:GONE]))
+    assert (fact["rows_changed"], len(fact["changed_rows"])) == (LISTED + 1, LISTED)
+    assert fact["changed_rows"]["row-0"] == {"was": "old", "is": "new"}
+    assert (fact["rows_retooled"], fact["retooled_rows"]) == (1, {"c": {"was": "x", "is": "y"}})
+    assert allowed_rows(first, "retooled_rows") == {"c": "y"}
     second = written(asked_again(plan, Toolbox(), past(first, rows, {})))
     assert second["resumed"][0] == fact
     assert second["resumed"][1]["settings"] == {}

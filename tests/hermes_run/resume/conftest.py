@@ -126,7 +126,7 @@ async def look_back(
     document, standings = read_run_json(directory), stand(directory / "journal")
     async with files.open_rows(draft) as listed:
         intake = Intake(prompts(rows), settings, box, listed)
-        compared = await compare_rows(intake, standings, choices)
+        compared = await compare_rows(intake, standings, choices, document)
     changed = drift(document, Meant(settings, box.schemas, read_prefill(settings.prefill)))
     given = {"path": "prompts.jsonl", "rows": compared.rows}
     return Past(document, standings, compared, changed, given, draft)
@@ -161,12 +161,13 @@ def resume(tmp_path: Path) -> Callable[..., Awaitable[Report]]:
 def compared(tmp_path: Path) -> Callable[..., Awaitable[Rows]]:
     """Compare rows with the record of the run in ``tmp_path/"run"``."""
 
-    async def compare(rows: Any, standings: Any = None, **options: Any) -> Rows:
+    async def compare(
+        rows: Any, standings: Any = None, document: Any = None, **options: Any
+    ) -> Rows:
         settings = settings_with(options)
         intake = Intake(prompts(rows), settings, load_toolbox(settings.toolsets))
-        return await compare_rows(
-            intake, standings or stand(tmp_path / "run" / "journal"), Choices()
-        )
+        standings = standings or stand(tmp_path / "run" / "journal")
+        return await compare_rows(intake, standings, Choices(), document)
 
     return compare
 

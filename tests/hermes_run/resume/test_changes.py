@@ -45,6 +45,26 @@ async def test_what_changed_stands_in_the_record_and_in_the_rows(
     (fact,) = document["resumed"]
     assert fact["drift"]["model"] == {"was": "m", "is": "n"}
     assert fact["rows_changed"] == 1
+    assert list(fact["changed_rows"]) == ["b"]
+
+
+async def test_a_row_whose_change_was_allowed_is_not_asked_about_again(
+    begin, resume, compared, rows_of, tmp_path: Path
+):
+    """One that changes once more is, unless back; a session that sat it out still learns of it."""
+    await begin(ROWS, ["1", BROKEN, BROKEN])
+    changed = [ROWS[0], {"id": "b", "prompt": "other"}, ROWS[2]]
+    with_a_wrong_key = [Failure("key", "HTTP 401")]
+    await resume([changed[0], changed[2], changed[1]], with_a_wrong_key)
+    document: Any = read_run_json(tmp_path / "run")
+    assert (await compared(changed, document=document)).changed == {}
+    assert (await compared(ROWS, document=document)).changed == {}
+    third = [ROWS[0], {"id": "b", "prompt": "third"}, ROWS[2]]
+    (change,) = (await compared(third, document=document)).changed.values()
+    assert change.was == document["resumed"][0]["changed_rows"]["b"]["is"]
+    await resume(changed, ["2", "3"])
+    assert rows_of()["b-0"]["flags"] == ["drift:row"]
+    assert read_run_json(tmp_path / "run")["resumed"][-1]["rows_changed"] == 0
 
 
 async def test_what_was_accepted_before_is_what_the_next_resumption_compares_with(
@@ -79,7 +99,9 @@ async def test_a_clock_that_was_set_back_hides_no_change(
 def test_all_that_changed_is_named_in_one_error():
     """With what it was and what it is, and what to do."""
     changed = {"model": Change("m", "n"), "sampling": Change({}, {"top_p": 1})}
-    rows = Rows(changed=tuple(f"row-{number}" for number in range(7)), retooled=("x",))
+    change = Change("1", "2")
+    keys = [f"row-{number}" for number in range(7)]
+    rows = Rows(changed=dict.fromkeys(keys, change), retooled={"x": change})
     with pytest.raises(UsageError) as caught:
         refuse_drift(changed, rows)
     said = str(caught.value)

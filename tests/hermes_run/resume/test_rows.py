@@ -10,7 +10,7 @@ import pytest
 from hermes_run.errors import UsageError
 from hermes_run.failure import Failure
 from hermes_run.models.protocol import Reply
-from hermes_run.resume import Rows
+from hermes_run.resume import Rows, refuse_drift
 from hermes_run.run_json import read_run_json
 from recorder.messages import Usage
 from recorder.reader import Entry, read
@@ -105,7 +105,24 @@ async def test_rows_are_compared_before_anything_is_spent(begin, compared):
     await begin(ROWS, ["1", BROKEN, "3"])
     rows = [{"id": "b", "prompt": "other"}, ROWS[0], {"id": "d", "prompt": "d"}, b"bad"]
     found = await compared(rows)
-    assert found == Rows(rows=4, rejected=1, begun=1, going=1, changed=("b",), gone=("c-0",))
+    assert list(found.changed) == ["b"]
+    assert found == Rows(rows=4, rejected=1, begun=1, going=1, changed=found.changed, gone=("c-0",))
+
+
+async def test_rows_with_one_id_that_changed_places_are_told_from_others(begin, compared):
+    """They are told apart by their order only, and so seem to have another content."""
+    twins: list[dict[str, Any]] = [{"id": "x", "prompt": name} for name in "12"]
+    own: dict[str, Any] = {"id": "a#7", "prompt": "own"}
+    await begin([*ROWS, *twins, own], [str(number) for number in range(6)])
+    other = [{"id": name, "prompt": "other"} for name in ("b", "a#7")]
+    found = await compared([*other, *reversed(twins)])
+    assert sorted(found.changed) == ["a#7", "b", "x", "x#2"]
+    assert found.shared == {"x", "x#2", "a#7"}
+    with pytest.raises(UsageError) as refused:
+        refuse_drift({}, found)
+    said = str(refused.value).splitlines()
+    assert "  row 'b' has another content" in said
+    assert [line for line in said if "'x#2' has another content; its id is not unique" in line]
 
 
 async def test_rows_that_name_tools_of_their_own_are_held_to_them(begin, tmp_path: Path, compared):
@@ -117,7 +134,7 @@ async def test_rows_that_name_tools_of_their_own_are_held_to_them(begin, tmp_pat
         {"id": "d", "prompt": "d"},
     ]
     await begin(rows, [BROKEN, BROKEN, "3", BROKEN])
-    assert (await compared(rows)).retooled == ()
+    assert (await compared(rows)).retooled == {}
     path = next((tmp_path / "run" / "journal").iterdir())
     events = [entry for entry in read(path.parent) if isinstance(entry, Entry)]
     hashes = {getattr(entry.event, "tools_hash", "") for entry in events} - {""}
@@ -127,7 +144,7 @@ async def test_rows_that_name_tools_of_their_own_are_held_to_them(begin, tmp_pat
         standings.sessions[name] = Standing(
             each.prompt_key, each.row_hash, 0, "other", each.ended, each.reason
         )
-    assert (await compared(rows, standings)).retooled == ("a", "b")
+    assert list((await compared(rows, standings)).retooled) == ["a", "b"]
 
 
 async def test_a_strict_resumption_stops_at_a_bad_row(begin, compared):

@@ -65,7 +65,10 @@ def test_rows_that_are_gone_are_reported_and_their_sessions_kept(
     prompts(*named("ae"))
     done = resume()
     assert done.code == 3, done.err
-    assert "3 sessions are of rows or samples that are gone; they are kept\n" in done.err
+    assert (
+        "3 sessions are of rows or samples that are gone ('b-0', 'c-0', 'd-0'); they are kept\n"
+        in done.err
+    )
     assert "2 sessions + 3 of rows or samples that are gone: " in done.err
     assert "4 completed + 1 model_error + 0 not started" in done.err
     assert (endpoint.prompts, ids()) == (["e"], ["a-0", "b-0", "c-0", "d-0", "e-0"])
@@ -86,6 +89,7 @@ def test_what_the_run_says_of_rows_that_are_gone_balances(
     assert resume().code == 0
     (fact,) = resumptions()
     assert (fact["rows"], fact["sessions_of_rows_gone"]) == (1, 2)
+    assert fact["gone"] == ["a-0", "b-0"]
     assert command("verify", RUN).code == 0
     assert "3 completed" in command("status", RUN).out
 
@@ -103,8 +107,11 @@ def test_a_row_whose_content_changed_is_refused_unless_drift_is_allowed(
     assert "\n  row 'b' has another content\n" in done.err
     done = resume("--allow-drift")
     assert done.code == 0, done.err
-    assert "going on with changes in 1 changed rows" in done.err
+    assert "going on although this changed: the content of 1 row ('b')\n" in done.err
     assert endpoint.prompts == ["b"] * begun
+    done = resume()
+    assert done.code == 0, done.err
+    assert "although" not in done.err
 
 
 def test_a_row_that_names_other_tools_is_refused(command, prompts, endpoint, resume, row_of):

@@ -66,7 +66,7 @@ def test_drift_that_is_allowed_is_recorded(begin, resume, facts, resumptions, ro
     Path("prefill.json").write_text(json.dumps(PREFILL))
     done = resume(*typed, "--allow-drift")
     assert done.code == 0, done.err
-    assert f"going on with changes in {', '.join(names)}\n" in done.err
+    assert f"going on although this changed: {', '.join(names)}\n" in done.err
     drifts = {name: set(event.drift) for name, event in facts(SessionResumed).items()}
     assert drifts == {"b-0": set(names)}
     assert set(row_of("b-0")["flags"]) == {f"drift:{name}" for name in names}
