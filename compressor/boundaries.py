@@ -67,6 +67,12 @@ def tails_of(trajectory: Trajectory, last_turns: int) -> tuple[int, ...]:
     return tuple(step.first for step in cut[min(widest, len(cut) - 1) :])
 
 
+def least_of(trajectory: Trajectory) -> frozenset[int]:
+    """Give the turns that every plan keeps: the head and the last step."""
+    tail = tails_of(trajectory, 0)[0]
+    return frozenset((*range(head_of(trajectory)), *range(tail, len(trajectory.turns))))
+
+
 def observations(trajectory: Trajectory) -> Iterator[tuple[int, int]]:
     """Name every piece that says what the environment gave back, as turn and piece.
 

@@ -132,7 +132,8 @@ def finish(draft: Draft, strategy: str) -> Plan:
     """Make the plan: nothing at all where it would leave more than there was."""
     before = cost(draft, 0, len(draft.sizes) - 1)
     edits = tuple(draft.edits[place] for place in sorted(draft.edits))
-    made = Plan(strategy, before, before, edits, draft.cuts, draft.budget.look_ahead)
+    looked = draft.budget.look_ahead and any(edit.kind != "dedupe" for edit in edits)
+    made = Plan(strategy, before, before, edits, draft.cuts, looked)
     after = measured(draft, apply(draft.trajectory, made)) if edits or draft.cuts else before
     if after >= before:
         return Plan(strategy, before, before)

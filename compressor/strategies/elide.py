@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from compressor.boundaries import observations
 from compressor.plan import Budget, Counter, Edit, Plan
@@ -17,17 +17,21 @@ from compressor.strategies.draft import (
     size_of,
     with_edit,
 )
+from compressor.strategies.foresight import used_later
 from compressor.strategies.notes import elided, error_lines, is_elided, is_masked
+from compressor.summarize.facts import words
 from compressor.trajectory import Trajectory
 
 LEAST_TOKENS = 200
 """A result that is no longer than this stays whole."""
 
-SHARE = 0.4
+SHARE = 0.5
 """How much of a long result is left."""
 
 _SEGMENT = re.compile(r"[^\n]{1,200}(?:[^\n,;]{0,40}[,;])?\n?|\n")
 _GAP = "[...]\n"
+_ENDS, _END_WORTH = 3, 100.0
+_ERROR_CHARS = 60
 _FACT = re.compile(r"[0-9_/@]|[a-z][A-Z]")
 
 
@@ -58,15 +62,17 @@ def shortened(draft: Draft, place: Place) -> Edit:
     if made:
         return made
     piece = piece_at(draft, place)
-    left = _left(piece.text, int(len(piece.text) * SHARE))
+    left = _left(piece.text, int(len(piece.text) * SHARE), used_later(draft, place[0]))
     return edit_of(draft, place, "elide", elided(piece, size_of(draft, place), left))
 
 
-def _left(text: str, room: int) -> str:
+def _left(text: str, room: int, later: frozenset[str]) -> str:
     """Choose segments of *text* of about *room* characters in all and put them in their order."""
     segments = _SEGMENT.findall(text)
-    errors = error_lines(text)
-    worth = [_worth(segments, at, errors) for at in range(len(segments))]
+    errors = tuple(error[:_ERROR_CHARS] for error in error_lines(text))
+    worth = [_worth(segment, errors, later) for segment in segments]
+    worth[:_ENDS] = [_END_WORTH] * len(worth[:_ENDS])
+    worth[-_ENDS:] = [_END_WORTH] * len(worth[-_ENDS:])
     chosen: set[int] = set()
     for at in sorted(range(len(segments)), key=lambda at: (-worth[at], at)):
         if len(segments[at]) <= room:
@@ -81,10 +87,10 @@ def _left(text: str, room: int) -> str:
     return "".join(parts)
 
 
-def _worth(segments: Sequence[str], at: int, errors: Sequence[str]) -> float:
-    segment = segments[at]
-    if any(error[:60] in segment for error in errors):
-        return 1e3
-    if at < 3 or at >= len(segments) - 2:
-        return 1e2
+def _worth(segment: str, errors: tuple[str, ...], later: frozenset[str]) -> float:
+    """How many facts a segment has for its length; more than any where it tells of an error."""
+    if any(error in segment for error in errors):
+        return 2 * _END_WORTH
+    if later and not later.isdisjoint(words(segment)):
+        return _END_WORTH / 2
     return len(_FACT.findall(segment)) / (10 + len(segment))

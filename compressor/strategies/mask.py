@@ -16,6 +16,7 @@ from compressor.strategies.draft import (
     size_of,
     with_edit,
 )
+from compressor.strategies.foresight import used_later
 from compressor.strategies.notes import is_masked, mask
 from compressor.summarize.facts import words
 from compressor.trajectory import Trajectory
@@ -48,6 +49,7 @@ def masked(draft: Draft, place: Place) -> Edit:
     made = draft.made.get((place, "mask"))
     if made:
         return made
-    piece = piece_at(draft, place)
-    facts = " ".join(words(piece.text[:_WINDOW_CHARS])[:FACTS])
-    return edit_of(draft, place, "mask", mask(piece, size_of(draft, place), facts))
+    piece, later = piece_at(draft, place), used_later(draft, place[0])
+    found = words(piece.text if later else piece.text[:_WINDOW_CHARS])
+    facts = sorted(found, key=lambda fact: fact not in later)[:FACTS]
+    return edit_of(draft, place, "mask", mask(piece, size_of(draft, place), " ".join(facts)))
