@@ -8,7 +8,18 @@
 
 from __future__ import annotations
 
-from compressor.pipeline.options import Options
-from compressor.pipeline.run import Result, compress
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Options", "Result", "compress"]
+from compressor.pipeline.options import Options as Options
+
+if TYPE_CHECKING:
+    from compressor.pipeline.run import Result as Result
+    from compressor.pipeline.run import compress as compress
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  # whatever was asked for
+    """Load what does the work when it is asked for: options alone need nothing of it."""
+    if name not in ("Result", "compress"):
+        raise AttributeError(f"module 'compressor.pipeline' has no attribute {name!r}")
+    return getattr(import_module("compressor.pipeline.run"), name)

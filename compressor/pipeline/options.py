@@ -10,6 +10,18 @@ from typing import Literal, TypeAlias
 
 from compressor.errors import OptionError
 
+EPILOGUE = (
+    "Rows are hermes or messages rows. Each is `unchanged`, `compressed`, `over_budget` or "
+    "`failed` (kept as it came, and listed in NAME.rejects); changed ones say how under the key "
+    "`compression`. A file goes to the file --out, or into the folder --out under its own name; a "
+    "folder or a run goes into the folder --out, under the same names. What was cut off goes on "
+    "when the same is typed again.\n\n"
+    "Exits with 0 when every row is within the budget, 2 for usage, 3 when some are over it or "
+    "failed (all rows are there), 74 when the output can't be written.\n\n"
+    "To try it: --dry-run says what it would come to, --sample 15% takes a part of the rows."
+)
+"""What the help says below the options."""
+
 Progress: TypeAlias = Literal["auto", "plain", "none"]
 
 

@@ -148,9 +148,7 @@ class Partial:
     def _refuse(self, *, keep: bool) -> None:
         if not keep:
             self._disk.remove(self.progress)
-        raise OptionError(
-            f"{self.target} is there already: choose another --out, or replace it with --overwrite"
-        )
+        raise OptionError(taken(self.target))
 
     def _commit(self) -> None:
         """Make everything durable: the rows first, then their marks."""
@@ -209,6 +207,11 @@ def open_output(
 def progress_of(target: Path) -> Path:
     """The file of the marks of *target*."""
     return target.with_name(f".{target.name}.progress")
+
+
+def taken(target: Path) -> str:
+    """Say that there is something at *target* already, and what to do."""
+    return f"{target} is there already: choose another --out, or replace it with --overwrite"
 
 
 def _unwritable(target: Path, error: OSError, lines: int) -> OutputError:

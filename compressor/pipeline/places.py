@@ -11,6 +11,7 @@ import msgspec
 from compressor.errors import OptionError
 from compressor.pipeline import packing
 from compressor.pipeline.options import Options
+from compressor.pipeline.output import progress_of, taken
 from recorder.lock import LOCK, holder
 from recorder.run_directory import FAILED, JOURNAL, TRAJECTORIES
 
@@ -40,7 +41,7 @@ def jobs(source: Path, out: Path | None, options: Options) -> tuple[Job, ...]:
     _check_out(source, out, is_folder=is_folder)
     made = tuple(Job(path, _target(path, source, out, is_folder=is_folder)) for path in found)
     for job in made:
-        _check(job)
+        _check(job, options)
     return made
 
 
@@ -107,7 +108,7 @@ def _target(path: Path, source: Path, out: Path, *, is_folder: bool) -> Path:
     return out / path.name if out.is_dir() else out
 
 
-def _check(job: Job) -> None:
+def _check(job: Job, options: Options) -> None:
     target = job.target
     if target is None:
         return
@@ -116,6 +117,8 @@ def _check(job: Job) -> None:
         raise OptionError(f"--out {target} is the input itself: name another file")
     if target.is_dir():
         raise OptionError(f"--out {target} is a folder: name a file")
+    if target.exists() and not options.overwrite and not progress_of(target).exists():
+        raise OptionError(taken(target))
 
 
 def _is_inside(path: Path, folder: Path) -> bool:

@@ -16,7 +16,11 @@ GROUPS = {
     "Run": "concurrency samples limit seed strict dry_run config",
     "Limits": "max_turns max_tokens session_timeout max_cost_usd deadline drain_timeout",
     "Tools": "toolsets sandbox tool_timeout tool_output keep_workspaces workspace_on_crash",
-    "Output": "out name progress sync",
+    "Output": "out name overwrite progress sync",
+    "Budget": "target_tokens strategy tokenizer last_turns turn_tokens look_ahead",
+    "Rows": "sample failed workers row_timeout",
+    "Summaries": "summarizer summaries",
+    "Report": "metrics html",
     "Going on": "prompts retry_outcome restart_failed allow_drift",
 }
 """The names of the options under each heading."""

@@ -1,0 +1,149 @@
+"""The command that compresses files, for ``hermes-run compress`` and ``python -m compressor``.
+
+Results go to standard output, words and the report to standard error. Exit codes:
+
+====  ==============================================================================
+0     every row is within its budget
+2     usage: nothing was written
+3     every row is there, but some are over their budget, or failed and stay as they were
+74    the output can't be written; what was done is kept, and the same command goes on
+130   interrupted (143: terminated); the same command goes on
+====  ==============================================================================
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TextIO
+
+import anyio
+from anyio import CancelScope
+from rich.console import Console
+
+from compressor import report
+from compressor.errors import CompressorError, OptionError, OutputError
+from compressor.pipeline.options import Options
+from compressor.pipeline.run import Result, first_of, run
+from compressor.report.words import shown
+from recorder.disk import Disk
+from recorder.files import put
+
+
+def compress(source: Path, out: Path | None, options: Options, program: str) -> int:
+    """Compress *source* into *out* and say what became of it; gives the exit code.
+
+    Args:
+        source: a file of rows, a folder of such files, or a run directory.
+        out: a file, or a folder; None for a dry run.
+        options: the budget, and how it is met.
+        program: what the command was called.
+    """
+    came: list[signal.Signals] = []
+    try:
+        result = anyio.run(_until_a_signal, source, out, options, came)
+    except CompressorError as error:
+        return _refuse(error, program)
+    except BaseExceptionGroup as group:
+        error = first_of(group)
+        if isinstance(error, CompressorError):
+            return _refuse(error, program)
+        raise error from group
+    if result is None:
+        _tell(f"{program}: {came[0].name}: stopped. Type the same again, and it goes on from here.")
+        return 128 + came[0]
+    try:
+        _write_reports(result, options)
+    except OSError as error:
+        _tell(f"{program}: the rows are written, but the report is not: {error}")
+        return 74
+    _show(result)
+    return 3 if _missed(result.report) else 0
+
+
+async def _until_a_signal(
+    source: Path, out: Path | None, options: Options, came: list[signal.Signals]
+) -> Result | None:
+    """Run, and stop at the first signal, which is put into *came*."""
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as arriving:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_cancel_at_a_signal, arriving, tasks.cancel_scope, came)
+            result = await run(source, out, options)
+            tasks.cancel_scope.cancel()
+            return result
+    return None
+
+
+async def _cancel_at_a_signal(
+    arriving: AsyncIterator[signal.Signals], everything: CancelScope, came: list[signal.Signals]
+) -> None:
+    async for number in arriving:
+        came.append(number)
+        everything.cancel()
+
+
+def _refuse(error: CompressorError, program: str) -> int:
+    """Say what is wrong, and give its exit code."""
+    _tell(f"{program}: {_clean(str(error))}")
+    if isinstance(error, OptionError):
+        return 2
+    return 74 if isinstance(error, OutputError) else 1
+
+
+def _missed(total: report.Report) -> int:
+    return total.statuses["over_budget"] + total.statuses["failed"]
+
+
+def _write_reports(result: Result, options: Options) -> None:
+    made = (
+        (options.metrics, report.as_json),
+        (options.html, report.as_html),
+    )
+    for path, render in made:
+        if path:
+            text = render(result.report)
+            put(path, (text.encode("utf-8", "replace"),), Disk())
+
+
+def _show(result: Result) -> None:
+    for note in result.notes:
+        _tell(note)
+    with suppress(OSError):  # nobody reads it
+        report.show(result.report, Console(stderr=True))
+    _write("\n".join(_lines(result)), sys.stdout)
+
+
+def _lines(result: Result) -> Iterator[str]:
+    statuses = result.report.statuses
+    parts = " + ".join(f"{statuses[name]:,} {name.replace('_', ' ')}" for name in statuses)
+    yield f"{result.report.rows:,} rows = {parts}"
+    if result.paid:
+        yield f"{result.paid:,} answers of the model were paid for"
+    if not result.written:
+        yield "nothing was written"
+    for path in result.written:
+        yield f"written: {path}"
+    for path in result.rejects:
+        yield f"rows that failed: {path}"
+
+
+def _clean(text: str) -> str:
+    return "\n".join(map(shown, text.splitlines()))
+
+
+def _tell(text: str) -> None:
+    _write(text, sys.stderr)
+
+
+def _write(text: str, stream: TextIO) -> None:
+    try:
+        stream.write(f"{text}\n")
+        stream.flush()
+    except OSError:  # nobody reads it: no reason to lose the exit code
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
