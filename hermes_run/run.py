@@ -206,7 +206,7 @@ async def reopen_run(
     journal = JournalSettings(sync=settings.sync)
     past = resumption.past
     async with (
-        reopen_record(directory, past.standings, settings=journal) as record,
+        reopen_record(directory, past.standings, settings=journal, sifted=past.sifted) as record,
         _shared(record, settings, source, prefill, folder_of(past.document)) as plan,
     ):
         with writing(directory / RUN):

@@ -15,7 +15,7 @@ from recorder.disk import Disk
 from recorder.errors import JournalError
 from recorder.events import timestamp
 from recorder.journal import open_journal
-from recorder.mending import forget, mend
+from recorder.mending import Sifted, forget, mend
 from recorder.record import Record
 from recorder.run_directory import JOURNAL, RunDirectory, open_new, open_rows_of
 from recorder.settings import DEFAULTS, JournalSettings
@@ -62,6 +62,7 @@ async def reopen_record(
     past: Standings,
     settings: JournalSettings = DEFAULTS,
     disk: Disk | None = None,
+    sifted: Sifted | None = None,
 ) -> AsyncGenerator[Record]:
     """Go on with the record of a run, in a segment of its own; the directory is owned already.
 
@@ -73,14 +74,16 @@ async def reopen_record(
         past: where its sessions stand.
         settings: how the journal commits.
         disk: what to write with.
+        sifted: how its rows compare with the journal, where that was looked at before.
 
     Raises:
         RunDirectoryError: *directory* can't be used.
         JournalError: the disk refuses the record.
-        CorruptJournalError: a session that has no row can't be folded.
+        CorruptJournalError: a session that has no row can't be folded, or there are rows of
+            sessions that the journal has lost.
     """
     path, disk = Path(directory), disk or Disk()
-    await _blocking(mend, path, past, disk)
+    await _blocking(mend, path, past, disk, sifted)
     async with (
         open_rows_of(path, disk) as opened,
         _recording(opened, past.run or _name(path), settings, past) as record,

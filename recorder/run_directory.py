@@ -7,6 +7,7 @@
       journal/                   the truth
       trajectories.jsonl         one row a completed session
       failed_trajectories.jsonl  one row any other session
+      lost_trajectories.jsonl    rows of sessions whose facts a power cut took, with ``--sync none``
       statistics.json            the fold of the whole run
 """
 
@@ -29,6 +30,7 @@ from recorder.segment import segments
 JOURNAL = "journal"
 TRAJECTORIES = "trajectories.jsonl"
 FAILED = "failed_trajectories.jsonl"
+LOST = "lost_trajectories.jsonl"
 STATISTICS = "statistics.json"
 
 

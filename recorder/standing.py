@@ -47,12 +47,16 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
 
 
 class Standings(msgspec.Struct, frozen=True):
-    """A journal read to its end; sessions are in the order in which they started."""
+    """A journal read to its end; sessions are in the order in which they started.
+
+    ``unsynced`` tells that a segment of it waited for no disk: a power cut may have taken its end.
+    """
 
     run: str
     sessions: dict[str, Standing]
     statistics: StatisticsFold
     torn: tuple[Torn, ...] = ()
+    unsynced: bool = False
 
 
 def stand(directory: Path) -> Standings:
@@ -65,16 +69,17 @@ def stand(directory: Path) -> Standings:
     order, statistics = Order(), StatisticsFold()
     sessions: dict[str, Standing] = {}
     torn: list[Torn] = []
-    run = ""
+    run, unsynced = "", False
     for entry in read(directory):
         if isinstance(entry, Torn):
             torn.append(entry)
         elif isinstance(entry.event, SegmentOpened):
             run = run or entry.event.run
+            unsynced = unsynced or entry.event.sync == "none"
         elif entry.event.session and order.admit(entry):
             _note(sessions, entry)
             statistics.add(entry.event)
-    return Standings(run, sessions, statistics, tuple(torn))
+    return Standings(run, sessions, statistics, tuple(torn), unsynced)
 
 
 def _note(sessions: dict[str, Standing], entry: Entry) -> None:

@@ -130,7 +130,7 @@ async def _resume(folder: Path, model: Policy) -> Report:
     choices, rejects = Choices(), folder / "rejects.draft"
     async with own_existing(folder):
         document, standings = read_run_json(folder), stand(folder / "journal")
-        standings = msgspec.structs.replace(standings, run=str(document["run"]))
+        standings = msgspec.structs.replace(standings, run=str(document["run"]), unsynced=True)
         rows = await compare_rows(Intake(_prompts(), SETTINGS, BOX), standings, choices)
         rejects.touch()
         past = Past(document, standings, rows, {}, {}, rejects)
