@@ -224,6 +224,11 @@ class Resumption:
                 await recording.end("interrupted", reason="row_gone")
                 await record.finish(recording.session)
 
+    @property
+    def poisoned(self) -> list[str]:
+        """The sessions that ended as poison before."""
+        return [name for name, each in self.sessions.items() if each.reason == POISON]
+
     def waiting(self, record: Record) -> int:
         """Count the sessions that were in flight before, and did not get to go on."""
         sessions = self.sessions.items()

@@ -22,7 +22,7 @@ from hermes_run.intake import Intake
 from hermes_run.models.source import Source
 from hermes_run.plan import Plan
 from hermes_run.prompts import Prompt, Reject
-from hermes_run.report import Report
+from hermes_run.report import Poisoned, Report
 from hermes_run.resume import Resumption
 from hermes_run.run_json import RUN, asked, asked_again, folder_of, write_run_json
 from hermes_run.runlog import open_log
@@ -51,6 +51,8 @@ class Run:
         self.intake = intake
         self._jobs = resumption.jobs(intake) if resumption else intake
         self._resumption = resumption
+        self._poisoned = Poisoned(resumption.poisoned if resumption else ())
+        self.record.send_also_to(self._poisoned)
         self._in_flight = anyio.CancelScope()
         self._draining = anyio.Event()
 
@@ -112,6 +114,7 @@ class Run:
             reason=self.brake.reason,
             waiting=past.waiting(self.record) if past else 0,
             others=before - counts.recorded,
+            poison=len(self._poisoned.names),
         )
 
     async def _heed(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hermes_run.progress.panel import retries, tokens, tools
 from hermes_run.progress.words import clean, duration
-from hermes_run.report import Report
+from hermes_run.report import Again, Report, again
 from recorder.events import seconds
 from recorder.statistics import RunStatistics
 
@@ -60,6 +60,8 @@ def total(report: Report, samples: int) -> str:
         f"{counts.sessions:,} {_plural('session', counts.sessions)}{others}: {parts}; "
         f"{counts.rejected:,} {_plural('row', counts.rejected)} rejected"
     )
+    if report.poison:
+        line += f"; {report.poison:,} of tool_error are poison: the run crashed in them repeatedly"
     return line if report.balanced else f"THE SUM DOES NOT BALANCE: {line}"
 
 
@@ -98,8 +100,28 @@ def _next(report: Report) -> list[str]:
     lines = ["next:", f"  hermes-run status {report.directory}"]
     if report.cause:
         lines.insert(0, f"stopped early: {clean(report.reason, 500)}")
-    if report.cause or report.failed:
-        lines.append(f"  hermes-run resume {report.directory}")
+    left = again(report.statistics, report.poison)
+    is_cut = report.cause is not None
+    return lines + [f"  {line}" for line in advice(report.directory, left, is_cut=is_cut)]
+
+
+def advice(directory: str, left: Again, *, is_cut: bool) -> list[str]:
+    """Say what to type so that sessions that failed are tried again; nothing where none did.
+
+    Args:
+        directory: the run directory.
+        left: what there is to try again.
+        is_cut: whether there are sessions that have not ended or were not begun.
+    """
+    command, lines = f"hermes-run resume {directory}", list[str]()
+    if is_cut or left.unasked:
+        lines.append(command)
+    if left.poison:
+        what = f"{left.poison:,} poison {_plural('session', left.poison)}"
+        lines.append(f"{command} --restart-failed  # begins what failed anew, {what} too")
+    if left.uncertain:
+        what = f"{left.uncertain:,} uncertain {_plural('session', left.uncertain)}"
+        lines.append(f"{command} --retry-outcome uncertain  # goes on with {what} too")
     return lines
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -10,11 +11,11 @@ import msgspec
 
 from hermes_run.cli import output
 from hermes_run.cli.faults import explain, tell
-from hermes_run.cli.report import rewards, wall_s
+from hermes_run.cli.report import advice, rewards, wall_s
 from hermes_run.errors import UsageError
 from hermes_run.progress.panel import retries, tokens, tools
 from hermes_run.progress.words import clean, counts, duration
-from hermes_run.report import FAILED
+from hermes_run.report import Again, Poisoned, again
 from hermes_run.run import REJECTS
 from hermes_run.run_json import RUN
 from recorder.errors import CorruptJournalError
@@ -33,7 +34,8 @@ class Status(msgspec.Struct, frozen=True):
     """How a run stands; ``rows``, ``total`` and ``left`` are None where nobody wrote them down.
 
     ``left`` are sessions that have not ended, ``again`` those that ended without success and would
-    be tried again. ``torn`` are tails that a crash cut off; nothing that counts is in them.
+    be tried again, ``poison`` and ``uncertain`` those that would be only if that is asked for.
+    ``torn`` are tails that a crash cut off; nothing that counts is in them.
     """
 
     run: str
@@ -45,6 +47,8 @@ class Status(msgspec.Struct, frozen=True):
     total: int | None
     left: int | None
     again: int
+    poison: int
+    uncertain: int
     wall_s: float
     sessions_per_min: float
     turns_per_s: float
@@ -76,13 +80,15 @@ def read_status(directory: Path) -> Status:
     if not (directory / JOURNAL).is_dir():
         raise UsageError(no_run(directory))
     pid = holder(directory)
-    fold, torn = fold_once(read(directory / JOURNAL))
+    poisoned = Poisoned()
+    fold, torn = fold_once(read(directory / JOURNAL), poisoned)
     asked = _asked(directory)
     statistics, rejected = fold.value(), _count_lines(directory / REJECTS)
     rows, samples = object_of(asked.get("prompts")).get("rows"), _samples(asked)
     total = (rows - rejected) * samples if isinstance(rows, int) else None
     ended = sum(statistics.outcomes.values())
     wall = wall_s(statistics)
+    failed = again(statistics, len(poisoned.names))
     left = statistics.running if total is None else max(total - ended, statistics.running)
     return Status(
         run=str(asked.get("run", "")),
@@ -93,7 +99,9 @@ def read_status(directory: Path) -> Status:
         rejected=rejected,
         total=total,
         left=left,
-        again=sum(statistics.outcomes.get(name, 0) for name in FAILED),
+        again=failed.unasked,
+        poison=failed.poison,
+        uncertain=failed.uncertain,
         wall_s=wall,
         sessions_per_min=round(60 * ended / wall, 2) if wall else 0.0,
         turns_per_s=round(statistics.replies / wall, 2) if wall else 0.0,
@@ -102,8 +110,11 @@ def read_status(directory: Path) -> Status:
     )
 
 
-def fold_once(entries: Iterable[Entry | Torn]) -> tuple[StatisticsFold, list[Torn]]:
+def fold_once(
+    entries: Iterable[Entry | Torn], poisoned: Poisoned | None = None
+) -> tuple[StatisticsFold, list[Torn]]:
     """Count every fact once: when a disk fills up, some are written twice."""
+    poisoned = poisoned or Poisoned()
     fold, torn = StatisticsFold(), list[Torn]()
     due: dict[str, int] = {}
     for entry in entries:
@@ -116,6 +127,7 @@ def fold_once(entries: Iterable[Entry | Torn]) -> tuple[StatisticsFold, list[Tor
         if event.seq >= due.get(event.session, 0):
             due[event.session] = event.seq + 1
             fold.add(event)
+            poisoned.add(event)
     return fold, torn
 
 
@@ -132,8 +144,11 @@ def describe(status: Status) -> list[str]:
         f"failures: {retries(statistics)}",
         *(f"torn:     {_torn(torn)}" for torn in status.torn),
     ]
-    if status.state != "running" and (status.left or status.again):
-        lines.append(f"next:     hermes-run resume {status.directory}")
+    if status.state != "running":
+        left = Again(status.again, status.poison, status.uncertain)
+        commands = advice(status.directory, left, is_cut=bool(status.left))
+        marked = zip(chain(["next:"], repeat("")), commands, strict=False)
+        lines += [f"{mark:<10}{line}" for mark, line in marked]
     return lines
 
 
@@ -141,7 +156,8 @@ def _sessions(status: Status) -> str:
     rows = "" if status.rows is None else f"{status.rows:,} rows, "
     outcomes = counts(status.statistics.outcomes) or "none ended"
     left = "" if status.left is None else f", {status.left:,} not ended"
-    return f"{rows}{status.rejected:,} rejected: {outcomes}{left}"
+    poison = f" ({status.poison:,} of tool_error are poison)" if status.poison else ""
+    return f"{rows}{status.rejected:,} rejected: {outcomes}{poison}{left}"
 
 
 def _pace(status: Status) -> str:

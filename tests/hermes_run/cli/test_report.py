@@ -102,6 +102,28 @@ def test_a_report_names_what_was_written_and_what_to_type():
     ]
 
 
+@pytest.mark.parametrize(
+    ("outcomes", "poison", "typed"),
+    [
+        ({"completed": 1}, 0, []),
+        ({"model_error": 2, "uncertain": 1}, 0, ["", " --retry-outcome uncertain  # goes on with"]),
+        ({"uncertain": 2}, 0, [" --retry-outcome uncertain  # goes on with 2 uncertain"]),
+        ({"tool_error": 2}, 1, ["", " --restart-failed  # begins what failed anew, 1 poison"]),
+        ({"tool_error": 2}, 2, [" --restart-failed  # begins what failed anew, 2 poison"]),
+    ],
+)
+def test_only_what_would_change_something_is_advised(outcomes, poison, typed):
+    """A resumption keeps poison and uncertain sessions unless it is asked to try them again."""
+    ended = msgspec.structs.replace(report(outcomes), poison=poison)
+    lines = report_lines(ended, 1)
+    said = lines[lines.index("next:") + 2 :]
+    assert len(said) == len(typed)
+    for line, more in zip(said, typed, strict=True):
+        assert line.startswith(f"  hermes-run resume runs/mine{more}")
+    tells = f"; {poison} of tool_error are poison: the run crashed in them repeatedly"
+    assert (tells in total(ended, 1)) == bool(poison)
+
+
 def test_why_a_run_stopped_early_is_made_harmless():
     """A server's words may be the reason."""
     ended = msgspec.structs.replace(report({}, 2, "endpoint"), reason="no\x1b[2J\nkey")

@@ -136,7 +136,7 @@ def test_a_run_whose_key_was_refused_goes_on_with_another(begin, resume, endpoin
 
 @pytest.mark.slow
 def test_a_session_that_takes_the_process_with_it_is_given_up(
-    crash, prompts, endpoint, resume, row_of
+    crash, command, prompts, endpoint, resume, row_of
 ):
     """It went on three times and brought nothing; only a new beginning gives it another chance."""
     endpoint.answers["a"] = [None] * 4
@@ -150,6 +150,13 @@ def test_a_session_that_takes_the_process_with_it_is_given_up(
         assert f"sessions kept: {1 - going}, going on: {going}" in done.err
     row = row_of("a-0")
     assert (row["outcome"], row["exit_reason"]) == ("tool_error", "poison")
+    advice = f"hermes-run resume {RUN} --restart-failed  # begins what failed anew, 1 poison"
+    assert "1 of tool_error are poison" in done.err
+    assert f"  {advice}" in done.err
+    assert f"  hermes-run resume {RUN}\n" not in done.err
+    said = command("status", RUN).out
+    assert f"next:     {advice}" in said
+    assert "(1 of tool_error are poison)" in said
     assert len(endpoint.asked) == 4
     assert resume("--restart-failed").code == 0
     assert row_of("a-0")["outcome"] == "completed"
