@@ -1,6 +1,7 @@
 """The pictures of the page, as SVG: histograms and a scatter plot on logarithmic scales. Pure.
 
-Nothing of a row but its numbers and its status is drawn.
+Nothing of a row but its numbers and its status is drawn. A report that is drawn has rows that were
+counted.
 """
 
 from __future__ import annotations
@@ -35,8 +36,6 @@ class Scale(msgspec.Struct, frozen=True):
 def histogram(report: Report, which: Literal["before", "after"]) -> str:
     """Draw the rows by their tokens; both pictures of a report have the same scales."""
     drawn = bars(report.before, report.after)
-    if not drawn:
-        return ""
     last = drawn[-1]
     high = math.log2(last.high or 2 * last.low)
     across = Scale(math.log2(max(drawn[0].low, 1)), high, _LEFT, WIDTH - _RIGHT)
@@ -62,8 +61,6 @@ def histogram(report: Report, which: Literal["before", "after"]) -> str:
 
 def scatter(report: Report) -> str:
     """Draw a point for each row: its tokens before to the right, those after upwards."""
-    if not report.points:
-        return ""
     tokens = [at for point in report.points for at in (point.before, point.after)]
     low = math.floor(math.log2(max(min(tokens), 1)))
     high = math.floor(math.log2(max(*tokens, 1))) + 1

@@ -26,7 +26,7 @@ def as_dict(report: Report) -> dict[str, Json]:
         "hit_rate": _share(report.brought_in, report.over_before),
         "assistant_turns_kept": _share(report.assistant_after, report.assistant_before),
         "tokens_kept": _share(report.tokens_after, report.tokens_before),
-        "histogram": msgspec.to_builtins(bars(report.before, report.after)),
+        "histogram": [msgspec.to_builtins(bar) for bar in bars(report.before, report.after)],
     }
 
 

@@ -17,6 +17,7 @@ _DOUBLING = 4
 _MOST_BARS = 14
 _LEAST_WIDTH, _MOST_WIDTH = 40, 100
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
+_BLOCKS = str.maketrans(dict.fromkeys(_EIGHTHS[1:], "#"))
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -28,9 +29,9 @@ class Said(msgspec.Struct, frozen=True):
 
 def show(report: Report, console: Console) -> None:
     """Print *report* on *console*; nothing in it is taken for markup."""
-    width = console.width
-    for said in lines(report, width):
-        console.print(said.text, style=said.style, markup=False, highlight=False, soft_wrap=True)
+    for said in lines(report, console.width):
+        text = _in_ascii(said.text) if console.options.ascii_only else said.text
+        console.print(text, style=said.style, markup=False, highlight=False, soft_wrap=True)
 
 
 def lines(report: Report, width: int) -> tuple[Said, ...]:
@@ -41,6 +42,11 @@ def lines(report: Report, width: int) -> tuple[Said, ...]:
     said.append(Said(""))
     said += [Said(f"{label:<16} {text}") for label, text in facts(report)]
     return (*said, *_histogram(report, min(max(width, _LEAST_WIDTH), _MOST_WIDTH)))
+
+
+def _in_ascii(text: str) -> str:
+    """Write *text* for a terminal that can show nothing else."""
+    return text.translate(_BLOCKS).encode("ascii", "replace").decode()
 
 
 def _table_line(line: Line) -> str:
@@ -64,7 +70,7 @@ def _histogram(report: Report, width: int) -> list[Said]:
     if not drawn:
         return []
     counted = sum(bar.before for bar in drawn)
-    room = (width - 12) // 2 - 8
+    room = (width - 14) // 2 - 8
     most = max(max(bar.before, bar.after) for bar in drawn)
     side = room + 8
     head = f"{'tokens':>8}   {'before':<{side}}{'after'}"

@@ -16,7 +16,7 @@ LABELS = {
 DIGESTS = {
     "local": "written here",
     "model": "written by the model",
-    "fallback": "written here, as the model gave none that can be used",
+    "fallback": "where the model gave none to use",
 }
 
 
@@ -44,13 +44,14 @@ def percent(part: int, whole: int) -> str:
 
 
 def short(tokens: int) -> str:
-    """Say how many tokens, in four signs or so: 950, 1.5k, 15k, 1.2M."""
+    """Say how many tokens, in five signs at most: 950, 1.5k, 15k, 1.2M."""
     if tokens < 1_000:
         return str(tokens)
-    if tokens < 1_000_000:
+    if tokens < 999_500:
         thousands = tokens / 1_000
-        return f"{thousands:.1f}k" if thousands < 9.95 else f"{thousands:.0f}k"
-    return f"{tokens / 1_000_000:.1f}M"
+        digits = 1 if thousands < 9.95 else 0
+        return f"{thousands:.{digits}f}".removesuffix(".0") + "k"
+    return f"{tokens / 1_000_000:.1f}".removesuffix(".0") + "M"
 
 
 def table(report: Report) -> tuple[Line, ...]:
@@ -81,7 +82,7 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
             ("digests", _digests(report)),
             ("counted with", _counters(report)),
             ("strategy", ", ".join(map(shown, report.strategies))),
-            ("looked ahead", f"in {report.looked_ahead:,} rows" if report.looked_ahead else ""),
+            ("looked ahead", f"in {_rows(report.looked_ahead)}" if report.looked_ahead else ""),
         )
         if said
     )
