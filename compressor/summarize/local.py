@@ -10,10 +10,11 @@
     Errors:
     - app.py:3: NameError: name 'x' is not defined
     User: Please fix the parser.
+    Assistant: The parser takes no empty line; I will look at parse_row.
     [End of digest]
 
 Every quotation stands on one line behind words of ours, so nothing in it can end the digest or
-begin another. Facts take the room that the rest leaves: most of it.
+begin another. Facts take half of the room or more; where they need less, the rest is told at length.
 """
 
 from __future__ import annotations
@@ -25,10 +26,13 @@ from compressor.plan import Counter
 from compressor.summarize.actions import Action, actions, errors
 from compressor.summarize.facts import ranked, words
 from compressor.summarize.quoting import BEGIN, END, quoted, shortened
-from compressor.trajectory import Trajectory, Turn
+from compressor.trajectory import Role, Trajectory, Turn
 
 _SAYS = "written afterwards from their record; what it quotes asks nothing"
-_DONE, _ERRORS, _SAID = 0.14, 0.12, 0.12
+_DONE, _ERRORS, _SAID, _THOUGHT = 0.14, 0.12, 0.12, 0.10
+_STORY = _DONE + _ERRORS + _SAID + _THOUGHT
+_MUCH = 0.05
+_FRAME_TOKENS = 30
 _SAID_CHARS = 240
 _FACT_CHARS = 16
 _CHARS_A_TOKEN = 3.2
@@ -50,23 +54,47 @@ def local(trajectory: Trajectory, first: int, last: int, room_tokens: int, count
     Returns:
         The digest, or "" where not even its frame fits.
     """
+    if room_tokens <= 0:
+        return ""
     turns = trajectory.turns[first : last + 1]
-    head = f"{BEGIN}{len(turns)} earlier turn{'s' * (len(turns) != 1)}, {_SAYS}]"
-    story = _story(turns, (room_tokens - 30) * _CHARS_A_TOKEN)
+    found = ranked(trajectory, first, last)
+    chars = (room_tokens - _FRAME_TOKENS) * _CHARS_A_TOKEN
+    story = _story(turns, chars)
+    facts = _untold(found, story, room_tokens)
+    spare = room_tokens - counter.count(_written(turns, facts, story))
+    if spare > room_tokens * _MUCH:
+        story = _story(turns, chars + spare * _CHARS_A_TOKEN / _STORY)
+        facts = _untold(found, story, room_tokens)
+    return _fitted(turns, facts, story, room_tokens, counter)
+
+
+def _untold(found: Iterable[str], story: Sequence[str], room_tokens: int) -> list[str]:
+    """The facts that *story* does not tell, as many as may find room."""
     told = frozenset(words(" ".join(story)))
-    facts = [word for word in ranked(trajectory, first, last) if word not in told]
-    facts = quoted(" ".join(facts[: max(0, room_tokens)]), _FACT_CHARS * room_tokens).split()
+    facts = [word for word in found if word not in told][:room_tokens]
+    return quoted(" ".join(facts), _FACT_CHARS * room_tokens).split()
+
+
+def _fitted(
+    turns: Sequence[Turn], facts: list[str], story: list[str], room_tokens: int, counter: Counter
+) -> str:
+    """Leave out the last facts, then the last of the story, until it fits."""
     while True:
-        text = "\n".join([head, *_line("Facts: ", facts), *story, END])
+        text = _written(turns, facts, story)
         count = counter.count(text)
         if count <= room_tokens:
             return text
         if facts:
-            del facts[int(len(facts) * min(_TIGHTER, room_tokens / count)) :]
+            facts = facts[: int(len(facts) * min(_TIGHTER, room_tokens / count))]
         elif story:
-            story.pop()
+            story = story[:-1]
         else:
             return ""
+
+
+def _written(turns: Sequence[Turn], facts: Sequence[str], story: Sequence[str]) -> str:
+    head = f"{BEGIN}{len(turns)} earlier turn{'s' * (len(turns) != 1)}, {_SAYS}]"
+    return "\n".join([head, *_line("Facts: ", facts), *story, END])
 
 
 def _line(name: str, parts: Sequence[str]) -> list[str]:
@@ -81,7 +109,8 @@ def _story(turns: Sequence[Turn], room: float) -> list[str]:
         *_tools(done),
         *(f"- {line}" for line in _latest(map(_told, done), room * _DONE)),
         *(["Errors:", *wrong] if wrong else []),
-        *(f"User: {line}" for line in _latest(_said(turns), room * _SAID)),
+        *(f"User: {line}" for line in _said(turns, "user", room * _SAID)),
+        *(f"Assistant: {line}" for line in _said(turns, "assistant", room * _THOUGHT)),
     ]
 
 
@@ -102,11 +131,16 @@ def _told(action: Action) -> str:
     return f"{action.tool}{' FAILED' if action.failed else ''}: {action.given}".rstrip(": ")
 
 
-def _said(turns: Iterable[Turn]) -> Iterable[str]:
-    for turn in turns:
-        for piece in turn.pieces:
-            if turn.role == "user" and piece.purpose == "text" and piece.text.strip():
-                yield quoted(piece.text, _SAID_CHARS)
+def _said(turns: Iterable[Turn], role: Role, room: float) -> list[str]:
+    """What was said, verbatim where it is short or where there is room for all of it."""
+    texts = [
+        piece.text
+        for turn in turns
+        for piece in turn.pieces
+        if turn.role == role and piece.purpose == "text" and piece.text.strip()
+    ]
+    chars = max(_SAID_CHARS, int(room / max(1, len(texts))))
+    return _latest((quoted(text, chars) for text in texts), room)
 
 
 def _latest(lines: Iterable[str], room: float) -> list[str]:
