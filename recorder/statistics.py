@@ -130,10 +130,6 @@ class StatisticsFold:
         """Tokens and cost so far."""
         return self._usage
 
-    def may_go_on(self, session: str) -> bool:
-        """Whether *session* started, and is in flight or may be resumed."""
-        return session in self._open
-
     def slowest(self, most: int) -> list[tuple[str, str]]:
         """The sessions in flight that began first: their ids and when they began."""
         begun = [(name, session.began) for name, session in self._open.items() if session.began]

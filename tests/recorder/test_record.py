@@ -315,11 +315,12 @@ async def test_statistics_tell_of_nothing_that_is_not_durable(tmp_path: Path, di
     """Facts that wait for room are not counted yet: they may never be there."""
     async with open_record(tmp_path, settings=JournalSettings(retry_s=0.01), disk=disk) as record:
         disk.fail("write", errno.ENOSPC)
-        await record.start([Message("user", "x")])
+        recording = await record.start([Message("user", "x")])
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(record.write_statistics)
             while not record.paused:  # noqa: ASYNC110  # the disk has no event for it
                 await anyio.sleep(0.001)
+            tasks.start_soon(recording.writable)
             assert not (tmp_path / "statistics.json").exists()
             disk.mend()
     assert json.loads((tmp_path / "statistics.json").read_text())["started"] == 1
