@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compressor.boundaries import observations
 from compressor.plan import Budget, Counter, Edit, Plan
 from compressor.strategies.draft import (
     Draft,
     Place,
     begin,
     edit_of,
+    editable,
     finish,
     piece_at,
     size_of,
@@ -23,19 +23,17 @@ from compressor.trajectory import Trajectory
 def plan(trajectory: Trajectory, budget: Budget, counter: Counter) -> Plan:
     """Point at the first of equal results, as far as the budget asks for it."""
     draft = begin(trajectory, budget, counter)
-    for edit in pointers(draft, 0):
+    for edit in pointers(draft):
         if draft.fits:
             break
         draft = with_edit(draft, edit)
     return finish(draft, "dedupe")
 
 
-def pointers(draft: Draft, first: int) -> Iterator[Edit]:
-    """Give the edits for repeated results from turn *first* on that may be changed."""
+def pointers(draft: Draft) -> Iterator[Edit]:
+    """Give the edits for repeated results that may be changed."""
     seen: dict[str, Place] = {}
-    for place in observations(draft.trajectory):
-        if not first <= place[0] < draft.tail:
-            continue
+    for place in editable(draft):
         piece = piece_at(draft, place)
         if seen.setdefault(piece.text, place) != place and not is_masked(piece.text):
             edit = draft.made.get((place, "dedupe"))

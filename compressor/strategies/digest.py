@@ -6,7 +6,7 @@ import msgspec
 
 from compressor.boundaries import Step, steps
 from compressor.plan import Budget, Counter, CutKind, Plan
-from compressor.strategies.draft import Draft, begin, cost, cut_of, finish, remaining
+from compressor.strategies.draft import Draft, begin, cost, cut_of, finish, remaining, without
 from compressor.summarize.local import local
 from compressor.trajectory import Trajectory
 
@@ -24,7 +24,8 @@ def plan(trajectory: Trajectory, budget: Budget, counter: Counter) -> Plan:
     draft = begin(trajectory, budget, counter)
     free = free_steps(draft)
     if not draft.fits and free:
-        draft = digested(draft, free[0].first, last_to_go(draft, free, room_of(budget)), "digest")
+        last = last_to_go(draft, free, room_of(budget))
+        draft = digested(without(draft, free[0].first, last), "digest")
     return finish(draft, "digest")
 
 
@@ -48,15 +49,15 @@ def last_to_go(draft: Draft, free: tuple[Step, ...], room: int) -> int:
     return free[-1].last
 
 
-def digested(draft: Draft, first: int, last: int, kind: CutKind, most: int | None = None) -> Draft:
-    """Cut turns *first* to *last*, and let their digest fill what that leaves free.
+def digested(draft: Draft, kind: CutKind, most: int | None = None) -> Draft:
+    """Cut the turns that are gone, and let their digest fill what that leaves free.
 
     It has no more than *most* tokens, and never as many as the turns it stands for.
     """
-    gone = cost(draft, first, last)
-    left = draft.total - gone
-    around = draft.budget.turn_tokens + _SEAM_TOKENS
-    room = min(draft.budget.tokens - left, gone, gone if most is None else most) - around
+    first, last = draft.gone[0], draft.gone[1] - 1
+    gone, around = cost(draft, first, last), draft.budget.turn_tokens + _SEAM_TOKENS
+    free = draft.budget.tokens - draft.total
+    room = min(free, gone, gone if most is None else most) - around
     text = local(draft.trajectory, first, last, room, draft.counter) if room >= LEAST_ROOM else ""
     cut = cut_of(draft, first, last, kind, text)
-    return msgspec.structs.replace(draft, cuts=(cut,), total=left + cut.after)
+    return msgspec.structs.replace(draft, cuts=(cut,), total=draft.total + cut.after)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import TypeAlias
 
 import msgspec
 
 from compressor.apply import apply
-from compressor.boundaries import tails_of
+from compressor.boundaries import observations, tails_of
 from compressor.plan import Budget, Counter, Cut, CutKind, Edit, EditKind, Plan
 from compressor.trajectory import Piece, Trajectory
 
@@ -18,6 +19,8 @@ Place: TypeAlias = tuple[int, int]
 
 class Draft(msgspec.Struct, frozen=True):
     """A trajectory with what it costs; turns from *tail* on may not be changed.
+
+    Turns from ``gone[0]`` to before ``gone[1]`` are cut, or soon will be, and no longer count.
 
     ``sizes`` holds the tokens of each piece of each turn, ``total`` those of all of it as the
     ``edits`` and ``cuts`` leave it (a summary that is merged into a turn may change a token where
@@ -31,6 +34,7 @@ class Draft(msgspec.Struct, frozen=True):
     sizes: tuple[tuple[int, ...], ...]
     total: int
     tail: int
+    gone: tuple[int, int] = (0, 0)
     edits: dict[Place, Edit] = {}
     cuts: tuple[Cut, ...] = ()
     made: dict[tuple[Place, EditKind], Edit] = {}
@@ -50,6 +54,19 @@ def begin(trajectory: Trajectory, budget: Budget, counter: Counter) -> Draft:
     return Draft(
         trajectory, budget, counter, sizes, total, tails_of(trajectory, budget.last_turns)[0]
     )
+
+
+def editable(draft: Draft) -> Iterator[Place]:
+    """Name the results that may be changed, the oldest first."""
+    for place in observations(draft.trajectory):
+        if place[0] < draft.tail and not draft.gone[0] <= place[0] < draft.gone[1]:
+            yield place
+
+
+def without(draft: Draft, first: int, last: int) -> Draft:
+    """Take turns *first* to *last*, of which none is edited, out of *draft*."""
+    left = draft.total - cost(draft, first, last)
+    return msgspec.structs.replace(draft, gone=(first, last + 1), total=left)
 
 
 def piece_at(draft: Draft, place: Place) -> Piece:

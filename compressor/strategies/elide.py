@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-from compressor.boundaries import observations
 from compressor.plan import Budget, Counter, Edit, Plan
 from compressor.strategies.draft import (
     Draft,
     Place,
     begin,
     edit_of,
+    editable,
     finish,
     piece_at,
     size_of,
@@ -38,22 +37,22 @@ _FACT = re.compile(r"[0-9_/@]|[a-z][A-Z]")
 def plan(trajectory: Trajectory, budget: Budget, counter: Counter) -> Plan:
     """Elide the longest results first, as far as the budget asks for it."""
     draft = begin(trajectory, budget, counter)
-    places = sorted(elidable(draft, 0), key=lambda place: -size_of(draft, place))
-    for place in places:
+    for place in elidable(draft):
         if draft.fits:
             break
         draft = with_edit(draft, shortened(draft, place))
     return finish(draft, "elide")
 
 
-def elidable(draft: Draft, first: int) -> Iterator[Place]:
-    """Name the results from turn *first* on that are long enough to be elided, the oldest first."""
-    for place in observations(draft.trajectory):
-        if not first <= place[0] < draft.tail or size_of(draft, place) <= LEAST_TOKENS:
-            continue
-        text = piece_at(draft, place).text
-        if not (is_masked(text) or is_elided(text)):
-            yield place
+def elidable(draft: Draft) -> list[Place]:
+    """Name the results that are long enough to be elided, the longest first."""
+    long = (place for place in editable(draft) if size_of(draft, place) > LEAST_TOKENS)
+    found = [place for place in long if not _is_left(piece_at(draft, place).text)]
+    return sorted(found, key=lambda place: -size_of(draft, place))
+
+
+def _is_left(text: str) -> bool:
+    return is_masked(text) or is_elided(text)
 
 
 def shortened(draft: Draft, place: Place) -> Edit:

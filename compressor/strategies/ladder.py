@@ -10,7 +10,7 @@ from compressor.boundaries import tails_of
 from compressor.plan import Budget, Counter, Edit, Plan
 from compressor.strategies.dedupe import pointers
 from compressor.strategies.digest import digested, free_steps, last_to_go, room_of
-from compressor.strategies.draft import Draft, begin, cost, finish, size_of, with_edit
+from compressor.strategies.draft import Draft, begin, finish, with_edit, without
 from compressor.strategies.elide import elidable, shortened
 from compressor.strategies.mask import maskable, masked
 from compressor.trajectory import Trajectory
@@ -36,34 +36,30 @@ def plan(trajectory: Trajectory, budget: Budget, counter: Counter) -> Plan:
 
 def _within(draft: Draft) -> Draft:
     """Go down the ladder with the tail as it is."""
-    edited, free = _edited(draft, 0, draft.budget.tokens), free_steps(draft)
+    edited, free = _edited(draft, draft.budget.tokens), free_steps(draft)
     if edited.fits or not free:
         return edited
     room = room_of(draft.budget)
-    first, last = free[0].first, last_to_go(edited, free, room)
-    target = draft.budget.tokens - room + cost(draft, first, last)
-    return digested(_edited(draft, last + 1, target), first, last, "digest")
+    rest = without(draft, free[0].first, last_to_go(edited, free, room))
+    return digested(_edited(rest, draft.budget.tokens - room), "digest")
 
 
-def _edited(draft: Draft, first: int, target: int) -> Draft:
-    """Dedupe, elide and mask results from turn *first* on until no more than *target* is left."""
-    for edit in _edits(draft, first):
+def _edited(draft: Draft, target: int) -> Draft:
+    """Dedupe, elide and mask results until no more than *target* tokens are left."""
+    for edit in _edits(draft):
         if draft.total <= target:
             break
         draft = with_edit(draft, edit)
     return _restored(draft, target)
 
 
-def _edits(draft: Draft, first: int) -> Iterator[Edit]:
+def _edits(draft: Draft) -> Iterator[Edit]:
     """Think of one edit after the other, each when it is asked for."""
-    repeated = list(pointers(draft, first))
+    repeated = list(pointers(draft))
     yield from repeated
     done = {(edit.turn, edit.piece) for edit in repeated}
-    for place in sorted(elidable(draft, first), key=lambda place: -size_of(draft, place)):
-        if place not in done:
-            yield shortened(draft, place)
-    for place in maskable(draft, first):
-        yield masked(draft, place)
+    yield from (shortened(draft, place) for place in elidable(draft) if place not in done)
+    yield from (masked(draft, place) for place in maskable(draft))
 
 
 def _restored(draft: Draft, target: int) -> Draft:

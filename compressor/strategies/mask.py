@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compressor.boundaries import observations
 from compressor.plan import Budget, Counter, Edit, Plan
 from compressor.strategies.draft import (
     Draft,
     Place,
     begin,
     edit_of,
+    editable,
     finish,
     piece_at,
     size_of,
@@ -30,18 +30,16 @@ _WINDOW_CHARS = 1_500
 def plan(trajectory: Trajectory, budget: Budget, counter: Counter) -> Plan:
     """Mask the oldest results, one after the other, as far as the budget asks for it."""
     draft = begin(trajectory, budget, counter)
-    for place in maskable(draft, 0):
+    for place in maskable(draft):
         if draft.fits:
             break
         draft = with_edit(draft, masked(draft, place))
     return finish(draft, "mask")
 
 
-def maskable(draft: Draft, first: int) -> Iterator[Place]:
-    """Name the results from turn *first* on that may be masked, the oldest first."""
-    for place in observations(draft.trajectory):
-        if first <= place[0] < draft.tail and not is_masked(piece_at(draft, place).text):
-            yield place
+def maskable(draft: Draft) -> Iterator[Place]:
+    """Name the results that may be masked, the oldest first."""
+    return (place for place in editable(draft) if not is_masked(piece_at(draft, place).text))
 
 
 def masked(draft: Draft, place: Place) -> Edit:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from compressor.plan import Budget, Counter, Plan
 from compressor.strategies.digest import digested, free_steps, last_to_go
-from compressor.strategies.draft import begin, finish
+from compressor.strategies.draft import begin, finish, without
 from compressor.trajectory import Trajectory
 
 SUMMARY_TOKENS = 750
@@ -21,5 +21,5 @@ def plan(trajectory: Trajectory, budget: Budget, counter: Counter) -> Plan:
     free = free_steps(draft)[1:]
     if not draft.fits and free:
         last = last_to_go(draft, free, SUMMARY_TOKENS)
-        draft = digested(draft, free[0].first, last, "middle", SUMMARY_TOKENS)
+        draft = digested(without(draft, free[0].first, last), "middle", SUMMARY_TOKENS)
     return finish(draft, "middle")
