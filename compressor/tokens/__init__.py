@@ -11,6 +11,6 @@ This package is the one door to tokenizers; each is imported when it is asked fo
 from __future__ import annotations
 
 from compressor.tokens.counting import Cached, Estimate, clean
-from compressor.tokens.loading import NAMES, describe, load
+from compressor.tokens.loading import NAMES, describe, load, load_template
 
-__all__ = ["NAMES", "Cached", "Estimate", "clean", "describe", "load"]
+__all__ = ["NAMES", "Cached", "Estimate", "clean", "describe", "load", "load_template"]

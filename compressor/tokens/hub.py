@@ -7,7 +7,8 @@ from pathlib import Path
 from huggingface_hub import hf_hub_download  # pyright: ignore[reportUnknownVariableType]
 
 from compressor.errors import TokenizerError
-from compressor.tokens.huggingface import FILE, ID, TokenizerFile
+from compressor.tokens.hub_cache import ID
+from compressor.tokens.huggingface import FILE, TokenizerFile
 
 
 def download(name: str) -> TokenizerFile:

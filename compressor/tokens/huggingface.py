@@ -6,8 +6,6 @@ A `tokenizer.json` is read as what it is, a description; no code that a model br
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 from pathlib import Path
 
 import tokenizers
@@ -15,10 +13,9 @@ import tokenizers
 from compressor.errors import TokenizerError
 from compressor.tokens import vocabularies
 from compressor.tokens.counting import clean
+from compressor.tokens.hub_cache import cache_folder, cached_file
 
 FILE = "tokenizer.json"
-ID = re.compile(r"(?P<org>[\w.-]+)/(?P<name>[\w.-]+)(@(?P<revision>[\w.-]+))?")
-"""How a model of the hub is named, with a branch, a tag or a commit where one is meant."""
 
 
 class TokenizerFile:
@@ -65,7 +62,7 @@ def open_path(name: str) -> TokenizerFile:
         TokenizerError: there is none, or it is no tokenizer.
     """
     path = Path(name)
-    path = (path / FILE if path.is_dir() else path).resolve()
+    path = (path / FILE if path.is_dir() else path).absolute()
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
@@ -79,41 +76,14 @@ def open_cached(name: str) -> TokenizerFile:
     Raises:
         TokenizerError: the cache has no such model, or no tokenizer of it.
     """
-    cache = cache_folder()
-    found = ID.fullmatch(name)
-    path = found and _snapshot(cache, found["org"], found["name"], found["revision"])
-    if path:
+    if path := cached_file(name, FILE):
         return TokenizerFile(path, name)
     near = vocabularies.nearest(name)
     instead = f", or count with {near!r}, which comes with the package" if near else ""
     raise TokenizerError(
-        f"There is no file {name} and no {FILE} of such a model in {cache}. "
+        f"There is no file {name} and no {FILE} of such a model in {cache_folder()}. "
         f"To download it, say hub:{name}{instead}"
     )
-
-
-def cache_folder() -> Path:
-    """Where Hugging Face keeps what was downloaded, by its environment variables."""
-    for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
-        if folder := os.environ.get(variable):
-            return Path(folder).expanduser()
-    general = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    home = os.environ.get("HF_HOME") or f"{general}/huggingface"
-    return Path(home).expanduser() / "hub"
-
-
-def _snapshot(cache: Path, org: str, name: str, revision: str | None) -> Path | None:
-    """Find the file of *revision*: a branch, a tag or a commit; without one, of `main`.
-
-    A model that was fetched by its commit only has no `main`: then its one snapshot is meant.
-    """
-    model = cache / f"models--{org}--{name}"
-    try:
-        commit = (model / "refs" / (revision or "main")).read_text(encoding="ascii").strip()
-    except (OSError, ValueError):
-        commit = revision or "*"
-    found = sorted(model.glob(f"snapshots/{commit}/{FILE}"))
-    return found[0] if len(found) == 1 else None
 
 
 def _read(path: Path) -> tokenizers.Tokenizer:

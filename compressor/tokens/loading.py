@@ -15,14 +15,18 @@ name                      counts with
 from __future__ import annotations
 
 import importlib
-import re
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from compressor.errors import TokenizerError
 from compressor.plan import Counter
 from compressor.tokens import vocabularies
 from compressor.tokens.counting import Cached, Estimate
+from compressor.tokens.hub_cache import ID, cached_file
+
+if TYPE_CHECKING:  # an optional package stands behind it
+    from compressor.tokens.templates import ChatTemplate
 
 NAMES = (*(vocabulary.name for vocabulary in vocabularies.VOCABULARIES), Estimate.name)
 """What can be loaded by name alone."""
@@ -32,8 +36,8 @@ _PACKAGES = {
     "tokenizers": "hermes-run[tokenizers]",
     "huggingface_hub": "hermes-run[tokenizers]",
     "tiktoken": "hermes-run[tiktoken]",
+    "jinja2": "hermes-run[templates]",
 }
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
 
 
 def load(name: str = "o200k") -> Cached:
@@ -49,6 +53,25 @@ def load(name: str = "o200k") -> Cached:
     return Cached(_load(name))
 
 
+def load_template(name: str) -> ChatTemplate:
+    """Load the chat template of the model called *name*.
+
+    Args:
+        name: a `.jinja` file, a tokenizer file with one beside it, a folder, or ``ORG/NAME`` of a
+            model in the local Hugging Face cache.
+
+    Raises:
+        TokenizerError: there is none, it is no template, or `jinja2` is not installed.
+    """
+    door = _door("templates")
+    cached = None
+    if not _exists(name):
+        files = ("chat_template.jinja", "tokenizer_config.json")
+        cached = next((found for file in files if (found := cached_file(name, file))), None)
+    template: ChatTemplate = door.open_template(str(cached.parent) if cached else name)
+    return template
+
+
 def _load(name: str) -> Counter:
     scheme, colon, rest = name.partition(":")
     if name == Estimate.name:
@@ -61,7 +84,7 @@ def _load(name: str) -> Counter:
         return _door("bundled").Bundled(vocabulary)
     if name and _exists(name):
         return _door("huggingface").open_path(name)
-    if _HUB_ID.fullmatch(name) and "." not in name[:1]:
+    if ID.fullmatch(name) and "." not in name[:1]:
         return _door("huggingface").open_cached(name)
     raise TokenizerError(unknown(name))
 
@@ -106,6 +129,6 @@ def _door(module: str) -> ModuleType:
         if package not in _PACKAGES:
             raise
         raise TokenizerError(
-            f"This tokenizer needs the package {package}, which is not installed: "
-            f"pip install '{_PACKAGES[package]}' (or count with 'estimate', which is not exact)"
+            f"This needs the package {package}, which is not installed: "
+            f"pip install '{_PACKAGES[package]}'; 'estimate' counts without it, but not exactly"
         ) from error

@@ -16,7 +16,7 @@ from tokenizers import models, pre_tokenizers, processors
 
 from compressor import tokens
 from compressor.errors import TokenizerError
-from compressor.tokens.huggingface import cache_folder
+from compressor.tokens.hub_cache import cache_folder, cached_file
 
 WORDS = {"[UNK]": 0, "<s>": 1, "one": 2, "two": 3, "[PAD]": 4}
 
@@ -132,6 +132,13 @@ def test_the_cache_is_where_hugging_face_has_it(monkeypatch, variables, folder):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert str(cache_folder()) == folder
+
+
+def test_what_is_no_name_of_a_model_is_not_looked_for(tmp_path, monkeypatch):
+    """Nothing outside of the cache can be named."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    for name in ("mini", "../..", "a/b/c", "org/mini@../../x", "org/*"):
+        assert cached_file(name, "tokenizer.json") is None
 
 
 class Hub(http.server.BaseHTTPRequestHandler):

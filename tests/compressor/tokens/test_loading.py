@@ -58,6 +58,15 @@ def test_a_package_that_is_not_installed_is_named(monkeypatch, name, module, pac
     assert f"pip install '{extra}'" in str(caught.value)
 
 
+def test_templates_need_a_package_too(monkeypatch):
+    """It is named in the same way."""
+    for module in ("templates", "sandbox"):
+        monkeypatch.delitem(sys.modules, f"compressor.tokens.{module}", raising=False)
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(TokenizerError, match=r"pip install 'hermes-run\[templates\]'"):
+        tokens.load_template("x")
+
+
 def test_a_fault_that_is_no_missing_package_is_not_hidden(monkeypatch):
     """An import that fails for another reason is raised as it is."""
     monkeypatch.setitem(sys.modules, "compressor.tokens.bundled", None)
