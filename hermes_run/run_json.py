@@ -18,9 +18,11 @@ from hermes_run.resume import Past
 from hermes_run.tools.toolbox import Toolbox
 from recorder import files
 from recorder.errors import RunDirectoryError
-from recorder.events import timestamp
+from recorder.events import SegmentOpened, SessionStarted, ToolsDeclared, timestamp
 from recorder.json_text import decode, encode
 from recorder.messages import Json
+from recorder.reader import Entry, read
+from recorder.run_directory import JOURNAL
 from recorder.shapes import array_of, object_of, text_in
 from recorder.version import VERSION
 
@@ -79,6 +81,40 @@ def asked_again(plan: Plan, toolbox: Toolbox, past: Past) -> dict[str, Json]:
     }
     resumed = [*array_of(past.document.get("resumed")), fact]
     return {**past.document, **meant, "resumed": resumed}
+
+
+def asked_as_recorded(directory: Path) -> dict[str, Json]:
+    """Say what a run was asked as far as its journal tells: the model, its sampling and the tools.
+
+    For a run that lost its ``run.json``. Where the rows come from, the endpoint and the system
+    prompt of the run are not in there.
+
+    Args:
+        directory: the run directory; its journal is sound.
+
+    Raises:
+        RunDirectoryError: it can't be read.
+        CorruptJournalError: a line does not check.
+    """
+    tools = dict[str, Json]()
+    document: dict[str, Json] = {"run": "", "remade": timestamp(time.time()), "settings": {}}
+    for entry in read(directory / JOURNAL):
+        event = entry.event if isinstance(entry, Entry) else None
+        if isinstance(event, SegmentOpened):
+            document["run"] = event.run
+        elif isinstance(event, ToolsDeclared):
+            tools[event.tools_hash] = list(event.tools)
+        elif isinstance(event, SessionStarted):
+            asked = {"model": event.model, "toolsets": list(event.toolsets), **_sampled(event)}
+            return {**document, "settings": asked, "tools": tools.get(event.tools_hash, [])}
+    return document
+
+
+def _sampled(event: SessionStarted) -> dict[str, Json]:
+    """The settings that a session records as one table; the effort is one of its own."""
+    sampling = dict(event.sampling)
+    effort = sampling.pop("reasoning_effort", None)
+    return {"sampling": sampling, "reasoning_effort": effort}
 
 
 async def write_run_json(directory: Path, document: Mapping[str, Json]) -> None:

@@ -16,7 +16,10 @@ _WIDTH = 11
 
 
 class Verified(msgspec.Struct, frozen=True):
-    """What came of a verification; ``sum`` says in words why there is none where there is none."""
+    """What came of a verification; ``sum`` says in words why there is none where there is none.
+
+    ``remade`` tells that the salvaged run has a ``run.json`` that was made from the journal.
+    """
 
     directory: str
     verdict: Verdict
@@ -24,6 +27,7 @@ class Verified(msgspec.Struct, frozen=True):
     faults: tuple[Fault, ...]
     fault_counts: dict[str, int]
     salvaged: Salvaged | None = None
+    remade: bool = False
 
     @property
     def sound(self) -> bool:
@@ -45,6 +49,7 @@ def shown(verified: Verified) -> dict[str, Json]:
         "faults": verified.faults,
         "fault_counts": counted,
         "salvaged": verified.salvaged,
+        "remade": verified.remade,
     }
 
 
@@ -129,6 +134,13 @@ def _saved(verified: Verified) -> list[str]:
         f"saved to {clean(saved.directory)}: {what}",
         f"  {whole:,} sessions without a gap; {saved.left_out:,} facts that can be read left out",
     ]
+    if verified.remade:
+        where = clean(saved.directory)
+        lines += [
+            "  run.json could not be read; a new one has the model, its sampling and the tools of",
+            "  the journal. Type the rest as you typed it before (--base-url, --system, --seed):",
+            f"  hermes-run resume {where} --prompts FILE",
+        ]
     for short in saved.shortened[:_SHOWN]:
         kept = f"kept to fact {short.kept:,}" if short.kept else "left out"
         name, why = clean(repr(short.session), 80), clean(short.why, 300)

@@ -115,8 +115,11 @@ def recorded(app: App, commands: Commands, arguments: ArgumentCollection) -> Non
         document = object_of(decode(path.read_bytes()))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise CycloptsError(msg=_nothing_in(path.parent)) from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise CycloptsError(msg=f"the run can't be resumed: {path}: {error}") from error
+    except ValueError as error:
+        advice = f"type `hermes-run verify {path.parent} --salvage OUT`, then resume OUT"
+        raise CycloptsError(msg=f"the run can't be resumed: {path}: {error}; {advice}") from error
     known = {item.name for item in fields(Settings)} - set(SECRET)
     settings = object_of(document.get("settings"))
     said = {name: value for name, value in settings.items() if name in known and value is not None}

@@ -9,6 +9,7 @@ from typing import TypeAlias
 import anyio
 import msgspec
 
+from hermes_run.beside import writing
 from hermes_run.cli import output
 from hermes_run.cli.balance import SUM, balance, count_rejects
 from hermes_run.cli.faults import explain, tell
@@ -16,7 +17,7 @@ from hermes_run.cli.findings import Verified, describe, shown
 from hermes_run.cli.status import no_run
 from hermes_run.errors import UsageError
 from hermes_run.run import REJECTS
-from hermes_run.run_json import RUN
+from hermes_run.run_json import RUN, asked_as_recorded, write_run_json
 from recorder.errors import MisuseError, RunDirectoryError
 from recorder.events import tools_hash
 from recorder.json_text import decode, encode
@@ -71,6 +72,7 @@ def verify(directory: Path, out: Path | None = None) -> Verified:
         document = _asked(directory, faults)
         seen = survey(directory, text_in((document or {}).get("run")))
         tools = _tools(document)
+        lost = document is not None and not document
         verdict = inspect(seen, tools)
         weighed = balance(document, count_rejects(directory, faults), verdict, faults)
     except OSError as error:
@@ -81,7 +83,8 @@ def verify(directory: Path, out: Path | None = None) -> Verified:
         sum=weighed,
         faults=(*verdict.faults, *faults.kept),
         fault_counts={**verdict.fault_counts, **faults.counts},
-        salvaged=_salvage(seen, verdict, out, tools) if out else None,
+        salvaged=_salvage(_Sight(seen, verdict, tools), out, lost=lost) if out else None,
+        remade=lost and out is not None,
     )
 
 
@@ -91,11 +94,11 @@ def _asked(directory: Path, faults: Faults) -> Mapping[str, Json] | None:
     if not path.exists():
         return None
     try:
-        document = decode(path.read_bytes())
+        document = object_of(decode(path.read_bytes()))
     except ValueError as error:
         faults.add(SUM, f"run.json can't be read: {error}")
         return {}
-    return object_of(document)
+    return document
 
 
 def _tools(document: Mapping[str, Json] | None) -> Tools:
@@ -108,5 +111,19 @@ def _tools(document: Mapping[str, Json] | None) -> Tools:
     return [given]
 
 
-def _salvage(seen: Survey, verdict: Verdict, out: Path, tools: Tools) -> Salvaged:
-    return anyio.run(salvage, seen, verdict, out, tools, (RUN, REJECTS))
+class _Sight(msgspec.Struct, frozen=True):
+    """What was seen of a run."""
+
+    survey: Survey
+    verdict: Verdict
+    tools: Tools
+
+
+def _salvage(sight: _Sight, out: Path, *, lost: bool) -> Salvaged:
+    """Save what is sound; a ``run.json`` that is *lost* is made again, for a run that can go on."""
+    beside = (REJECTS,) if lost else (RUN, REJECTS)
+    saved = anyio.run(salvage, sight.survey, sight.verdict, out, sight.tools, beside)
+    if lost:
+        with writing(out / RUN):
+            anyio.run(write_run_json, out, asked_as_recorded(out))
+    return saved
