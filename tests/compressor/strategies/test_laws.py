@@ -61,7 +61,7 @@ CONTENTS = st.one_of(
 
 @st.composite
 def message_rows(draw):
-    """Chat messages with unanswered, parallel and orphan results, and turns of one role in a row."""
+    """Chat messages with unanswered, parallel and orphan results, and roles that repeat."""
     messages = [{"role": "system", "content": draw(TEXTS)}] if draw(st.booleans()) else []
     for number in range(draw(st.integers(1, 12))):
         kind = draw(st.sampled_from(["step", "step", "step", "user", "orphan", "system"]))
@@ -179,7 +179,7 @@ def _has_parts(row):
 @law
 @given(row=ROWS, budget=BUDGETS)
 def test_a_second_pass_changes_nothing_and_the_first_is_repeatable(name, row, budget):
-    """Planning is deterministic, what it leaves is left alone, and the row given stays as it was."""
+    """What a plan leaves is left alone, and the row that was given stays as it was."""
     given_row = copy.deepcopy(row)
     plan = planned(name, row, budget)
     assert planned(name, row, budget) == plan
@@ -206,7 +206,7 @@ def test_roles_stay_legal_and_failures_stay_failures(name, row, budget):
 @law
 @given(row=ROWS, budget=BUDGETS)
 def test_all_that_the_model_wrote_and_the_ends_stay_byte_for_byte(name, row, budget):
-    """Kept assistant turns, the system's turns, the last step and all other keys are as they were."""
+    """Assistant and system turns, the last step and all other keys are as they were."""
     form = rows.reader_of(row)
     before, plan = form.read(row), planned(name, row, budget)
     key = "messages" if "messages" in row else "conversations"
