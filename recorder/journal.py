@@ -99,7 +99,7 @@ class Journal:
         self._released = anyio.Event()
         self._thread = anyio.CapacityLimiter(1)
         self._begun = anyio.current_time()
-        self._last_take = self._last_commit = float("-inf")
+        self._last_take = self._last_commit = 0.0
 
     async def __call__(self, event: Event) -> None:
         """Accept *event*; with ``sync="event"`` also make it durable. Raises as these do."""
@@ -233,13 +233,12 @@ class Journal:
         return self._durable + self._in_flight.size + self._pending.size
 
     async def _gather(self) -> None:
-        """Let lines come for a while, unless each has a sync of its own."""
+        """Let lines come, but so that they can just be durable when the window ends."""
         settings, last = self._settings, self._last_take
-        alone = settings.sync == "event"
-        await self._pending.gather(
-            window_ends=last + (0 if alone else settings.window_s),
-            hurry_ends=last + (0 if alone else settings.hurry_s),
-        )
+        grouped = settings.sync != "event"  # else each line has a sync of its own
+        takes = min(self._last_commit - last, settings.window_s / 2)
+        window_ends = last + grouped * (settings.window_s - takes)
+        await self._pending.gather(window_ends, hurry_ends=last + grouped * settings.hurry_s)
 
     async def _commit(self) -> None:
         batch = self._pending.take(self._batch_bytes)
