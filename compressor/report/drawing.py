@@ -16,7 +16,7 @@ from compressor.report.histogram import Bar, bars
 from compressor.report.words import LABELS, short
 
 WIDTH, HEIGHT, SIDE = 640, 280, 420
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 16, 16, 40
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 24, 16, 40
 
 
 class Scale(msgspec.Struct, frozen=True):

@@ -30,7 +30,7 @@ _Key = TypeVar("_Key", int, str)
 
 def no_rows() -> dict[str, int]:
     """Every status, with no rows."""
-    return dict.fromkeys(sorted(STATUSES), 0)
+    return dict.fromkeys(STATUSES, 0)
 
 
 class Point(msgspec.Struct, frozen=True, order=True):
@@ -119,9 +119,10 @@ def summed(outcomes: Sequence[RowOutcome]) -> Report:
     over = [outcome for outcome in counted if outcome.before > outcome.budget]
     missed = [outcome for outcome in outcomes if outcome.status == "over_budget"]
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    statuses = Tally(outcome.status for outcome in outcomes)
     return Report(
         rows=len(outcomes),
-        statuses=_added(no_rows(), Tally(outcome.status for outcome in outcomes)),
+        statuses={status: statuses[status] for status in STATUSES},
         over_budget=_tally(outcome.reason[:_TEXT] for outcome in missed),
         failed=_tally(outcome.reason[:_TEXT] for outcome in failed),
         tokens_before=sum(outcome.before for outcome in counted),
@@ -164,7 +165,6 @@ _SUMS = (
     "looked_ahead",
 )
 _TALLIES = (
-    "statuses",
     "over_budget",
     "failed",
     "edits",
@@ -187,6 +187,7 @@ def merge(left: Report, right: Report) -> Report:
     return Report(
         **sums,
         **tallies,
+        statuses={name: left.statuses[name] + right.statuses[name] for name in STATUSES},
         most_before=max(left.most_before, right.most_before),
         most_after=max(left.most_after, right.most_after),
         points=_points((*left.points, *right.points)),

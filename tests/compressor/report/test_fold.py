@@ -94,7 +94,8 @@ def test_rows_that_could_not_be_counted_are_in_no_histogram():
 def test_nothing_folded_is_an_empty_report():
     """Every status is there, with no rows."""
     assert Fold().report() == Report()
-    assert Report().statuses == dict.fromkeys(STATUSES, 0)
+    assert list(Report().statuses.items()) == [(status, 0) for status in STATUSES]
+    assert list(folded([OVER] * 300).statuses) == list(STATUSES)
 
 
 @given(st.lists(OUTCOMES, max_size=12), st.integers(0, 12))

@@ -6,6 +6,8 @@ import pickle
 
 import pytest
 import splintr
+from hypothesis import given
+from hypothesis import strategies as st
 
 from compressor import tokens
 from compressor.tokens.bundled import Bundled
@@ -78,3 +80,17 @@ def test_lone_surrogates_are_counted():
     counter = tokens.load()
     assert counter.count("a\ud800b") == counter.count("a\ufffdb")
     assert counter.count("\ud83d\ude42") == counter.count("🙂")
+
+
+O200K = tokens.load().behind
+REFERENCE = splintr.Tokenizer.from_pretrained("o200k_base")
+MARKED = st.one_of(
+    st.text(st.characters(), max_size=8),
+    st.sampled_from(["<|endoftext|>", "<|think|>", "<|", "</s>"]),
+)
+
+
+@given(st.lists(MARKED, max_size=6).map("".join))
+def test_any_text_is_counted_as_openai_counts_it(text):
+    """Neither markers nor surrogates make a difference to what the text alone has."""
+    assert O200K.count(text) == len(REFERENCE.encode_ordinary(tokens.clean(text)))
