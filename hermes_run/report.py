@@ -58,7 +58,8 @@ class Report(msgspec.Struct, frozen=True):
 
     In a run that went on, ``waiting`` are sessions that a crash cut off and that did not get to go
     on, and ``others`` those that were recorded before and that no row asks for any more. ``poison``
-    are those that failed because the run crashed in them repeatedly.
+    are those that failed because the run crashed in them repeatedly, ``idle_s`` seconds between an
+    attempt and the next.
     """
 
     directory: str
@@ -70,6 +71,7 @@ class Report(msgspec.Struct, frozen=True):
     waiting: int = 0
     others: int = 0
     poison: int = 0
+    idle_s: float = 0.0
 
     @property
     def failed(self) -> int:

@@ -24,7 +24,7 @@ from hermes_run.plan import Plan
 from hermes_run.prompts import Prompt, Reject
 from hermes_run.report import Poisoned, Report
 from hermes_run.resume import Resumption
-from hermes_run.run_json import RUN, asked, asked_again, folder_of, write_run_json
+from hermes_run.run_json import RUN, asked, asked_again, folder_of, idle_of, write_run_json
 from hermes_run.runlog import open_log
 from hermes_run.scheduler import schedule
 from hermes_run.tools.toolbox import Toolbox
@@ -46,7 +46,14 @@ Rows: TypeAlias = AsyncIterator[Prompt | Reject]
 class Run:
     """An open run; made by :func:`open_run` and :func:`reopen_run`."""
 
-    def __init__(self, plan: Plan, intake: Intake, resumption: Resumption | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        intake: Intake,
+        resumption: Resumption | None = None,
+        document: Mapping[str, Json] | None = None,
+    ) -> None:
+        self._document = document or {}
         self.plan = plan
         self.intake = intake
         self._jobs = resumption.jobs(intake) if resumption else intake
@@ -115,6 +122,7 @@ class Run:
             waiting=past.waiting(self.record) if past else 0,
             others=before - counts.recorded,
             poison=len(self._poisoned.names),
+            idle_s=idle_of(self._document, statistics.last),
         )
 
     async def _heed(self) -> None:
@@ -213,13 +221,14 @@ async def reopen_run(
         _shared(record, settings, source, prefill, folder_of(past.document)) as plan,
     ):
         with writing(directory / RUN):
-            await write_run_json(directory, asked_again(plan, toolbox, past))
+            document = asked_again(plan, toolbox, past)
+            await write_run_json(directory, document)
         await put_in_place(past.rejects, directory / REJECTS)  # all rows were read again
         await sweep_workspaces(plan, resumption.sessions)
         await resumption.end_gone(record)
         async with feed(rows) as fed:
             intake = Intake(fed, settings, toolbox, recorded=resumption.sessions)
-            yield Run(plan, intake, resumption)
+            yield Run(plan, intake, resumption, document)
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from hermes_run.resume import Past
 from hermes_run.tools.toolbox import Toolbox
 from recorder import files
 from recorder.errors import RunDirectoryError
-from recorder.events import SegmentOpened, SessionStarted, ToolsDeclared, timestamp
+from recorder.events import SegmentOpened, SessionStarted, ToolsDeclared, seconds, timestamp
 from recorder.json_text import decode, encode
 from recorder.messages import Json
 from recorder.reader import Entry, read
@@ -67,6 +67,7 @@ def asked_again(plan: Plan, toolbox: Toolbox, past: Past) -> dict[str, Json]:
     fact = {
         "at": timestamp(time.time()),
         "version": VERSION,
+        "last_fact": past.standings.statistics.value().last,
         "sessions_begun": len(past.standings.sessions),
         "rows": past.rows.rows,
         "samples": plan.settings.samples,
@@ -130,6 +131,29 @@ async def write_run_json(directory: Path, document: Mapping[str, Json]) -> None:
 def settings_of(document: Mapping[str, Json]) -> dict[str, Json]:
     """The settings in a run's ``run.json``."""
     return object_of(document.get("settings"))
+
+
+def idle_of(document: Mapping[str, Json], last: str) -> float:
+    """Seconds in which nobody worked at a run: between an attempt's last fact and the next attempt.
+
+    Args:
+        document: the run's ``run.json``.
+        last: when its last fact was recorded; an attempt after it brought nothing.
+    """
+    idle, until, latest = 0.0, 0.0, _seconds(last)
+    for fact in map(object_of, array_of(document.get("resumed"))):
+        begin, end = max(until, _seconds(fact.get("last_fact"))), _seconds(fact.get("at"))
+        end = min(end, latest)
+        if fact.get("last_fact") and end > begin:
+            idle, until = idle + end - begin, end
+    return idle
+
+
+def _seconds(written: Json) -> float:
+    try:
+        return seconds(text_in(written))
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def folder_of(document: Mapping[str, Json]) -> Path:

@@ -43,7 +43,7 @@ def report_lines(report: Report, samples: int) -> list[str]:
     if report.statistics.failures:
         lines.append(f"retries: {retries(report.statistics)}")
     if report.statistics.began:
-        lines.append(f"time:    {duration(wall_s(report.statistics))}")
+        lines.append(f"time:    {duration(wall_s(report.statistics, report.idle_s))}")
     return [*lines, *_written(report), *_next(report)]
 
 
@@ -74,9 +74,11 @@ def rewards(statistics: RunStatistics) -> list[str]:
     ]
 
 
-def wall_s(statistics: RunStatistics) -> float:
-    """Seconds between the first and the last fact."""
-    return seconds(statistics.last) - seconds(statistics.began) if statistics.began else 0.0
+def wall_s(statistics: RunStatistics, idle_s: float) -> float:
+    """Seconds between the first and the last fact, without those between the attempts."""
+    if not statistics.began:
+        return 0.0
+    return max(0.0, seconds(statistics.last) - seconds(statistics.began) - idle_s)
 
 
 def _written(report: Report) -> list[str]:

@@ -17,7 +17,7 @@ from hermes_run.progress.panel import retries, tokens, tools
 from hermes_run.progress.words import clean, counts, duration
 from hermes_run.report import Again, Poisoned, again
 from hermes_run.run import REJECTS
-from hermes_run.run_json import RUN
+from hermes_run.run_json import RUN, idle_of
 from recorder.errors import CorruptJournalError
 from recorder.json_text import decode, encode
 from recorder.lock import holder
@@ -87,7 +87,7 @@ def read_status(directory: Path) -> Status:
     rows, samples = object_of(asked.get("prompts")).get("rows"), _samples(asked)
     total = (rows - rejected) * samples if isinstance(rows, int) else None
     ended = sum(statistics.outcomes.values())
-    wall = wall_s(statistics)
+    wall = wall_s(statistics, idle_of(asked, statistics.last))
     failed = again(statistics, len(poisoned.names))
     left = statistics.running if total is None else max(total - ended, statistics.running)
     return Status(

@@ -23,6 +23,7 @@ from hermes_run.run_json import (
     asked,
     asked_again,
     folder_of,
+    idle_of,
     read_run_json,
     settings_of,
     write_run_json,
@@ -30,6 +31,7 @@ from hermes_run.run_json import (
 from hermes_run.tools.toolbox import Toolbox
 from hermes_run.tools.toolsets import load_toolbox
 from recorder.errors import RunDirectoryError
+from recorder.events import SessionEnded, timestamp
 from recorder.json_text import decode, encode
 from recorder.messages import Message
 from recorder.standing import Standings
@@ -130,6 +132,43 @@ async def test_going_on_adds_what_is_different_to_what_was_asked(plan: Plan):
     assert second["resumed"][0] == fact
     assert second["resumed"][1]["settings"] == {}
     assert "SECRETKEY" not in str(second)
+
+
+async def test_when_the_attempt_before_came_to_its_end_is_written_down(plan: Plan):
+    """So that nobody counts the night between them."""
+    fold = StatisticsFold()
+    last = "2026-11-22T17:00:00.000Z"
+    fold.add(SessionEnded(session="a", seq=0, ts=last, outcome="completed"))
+    standings = Standings("r", {}, fold)
+    stopped = msgspec.structs.replace(past({}, Rows(), {}), standings=standings)
+    document = written(asked_again(plan, Toolbox(), stopped))
+    assert document["resumed"][-1]["last_fact"] == last
+
+
+@pytest.mark.parametrize(
+    ("gaps", "last", "idle_s"),
+    [
+        ([], 90, 0),
+        ([(10, 30)], 90, 20),
+        ([(10, 30), (50, 60)], 90, 30),
+        ([(10, 30)], 10, 0),
+        ([(10, 30), (10, 40)], 90, 30),
+        ([(30, 10)], 90, 0),
+    ],
+)
+def test_idle_time_is_what_lies_between_facts_and_no_more(
+    gaps: list[tuple[int, int]], last: int, idle_s: float
+):
+    """An attempt that brought nothing ends no pause, and a clock that was set back makes none."""
+    facts = [{"last_fact": timestamp(begin), "at": timestamp(end)} for begin, end in gaps]
+    assert idle_of({"resumed": facts}, timestamp(last)) == idle_s
+
+
+def test_idle_time_is_none_where_nobody_can_tell():
+    """An earlier version wrote no time of the last fact; somebody may have written anything."""
+    facts: list[Any] = ["?", {"at": timestamp(9)}, {"last_fact": "x", "at": 5}, {"last_fact": ""}]
+    assert idle_of({"resumed": facts}, timestamp(90)) == 0
+    assert idle_of({}, "") == 0
 
 
 async def test_it_is_replaced_in_one_piece(tmp_path: Path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from hermes_run.cli.report import exit_code, report_lines, total
+from hermes_run.cli.report import exit_code, report_lines, total, wall_s
 from hermes_run.intake import Counts
 from hermes_run.run import Report
 from recorder.messages import Usage
@@ -100,6 +100,15 @@ def test_a_report_names_what_was_written_and_what_to_type():
         "  hermes-run status runs/mine",
         "  hermes-run resume runs/mine",
     ]
+
+
+def test_the_time_is_that_in_which_somebody_worked():
+    """A night between two attempts makes no run slower."""
+    times = {"began": "2026-11-22T17:00:00.000Z", "last": "2026-11-23T18:01:00.000Z"}
+    worked = msgspec.structs.replace(report().statistics, **times)
+    ended = msgspec.structs.replace(report(), statistics=worked, idle_s=86_400.0)
+    assert "time:    1h 01m" in report_lines(ended, 1)
+    assert wall_s(ended.statistics, 10**6) == 0.0
 
 
 @pytest.mark.parametrize(
