@@ -24,14 +24,13 @@ def plan(trajectory: Trajectory, budget: Budget, counter: Counter) -> Plan:
     draft = begin(trajectory, budget, counter)
     if draft.fits:
         return finish(draft, "ladder")
-    best: Plan | None = None
+    plans: list[Plan] = []
     for tail in tails_of(trajectory, budget.last_turns):
         made = finish(_within(msgspec.structs.replace(draft, tail=tail)), "ladder")
         if made.after <= budget.tokens:
             return made
-        if best is None or made.after < best.after:
-            best = made
-    return best or finish(draft, "ladder")
+        plans.append(made)
+    return min(plans, key=lambda made: made.after)
 
 
 def _within(draft: Draft) -> Draft:
