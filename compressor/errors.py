@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-Verdict: TypeAlias = Literal["again", "row", "never"]
+Verdict: TypeAlias = Literal["again", "less", "row", "never"]
 
 
 class CompressorError(Exception):
@@ -36,8 +36,8 @@ class RowError(CompressorError):
 class SummaryError(CompressorError):
     """A model gave no summary.
 
-    ``verdict`` says what follows: ask ``again`` (after ``pause_s`` seconds at least), give up this
-    ``row``'s summary, or ask ``never`` again.
+    ``verdict`` says what follows: ask ``again`` (after ``pause_s`` seconds at least), ask about
+    ``less`` text at a time, give up this ``row``'s summary, or ask ``never`` again.
     """
 
     def __init__(self, text: str, verdict: Verdict = "row", pause_s: float = 0.0) -> None:

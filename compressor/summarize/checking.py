@@ -11,6 +11,7 @@ from compressor.summarize.quoting import BEGIN, END, made_safe
 _THOUGHTS = re.compile(r"\A\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
 _MARKER = re.compile(r"^<<<(?:BEGIN|END) .*>>>$\n?", re.MULTILINE)
 _ENOUGH = 3
+_NOT_PLANTED = 2
 
 
 def cleaned(answer: str) -> str:
@@ -25,16 +26,23 @@ def cleaned(answer: str) -> str:
     return text
 
 
-def check(text: str, facts: Sequence[str]) -> None:
+def check(text: str, own: Sequence[str], facts: Sequence[str]) -> None:
     """See that *text* is about the turns that *facts* were taken from.
 
-    A refusal, in whatever language, and an answer to something that the turns had asked for, name
-    none of what stands there.
+    A refusal, in whatever language, names none of what stands there; an answer to something that a
+    result had asked for names what it was told to.
+
+    Args:
+        text: what the model wrote.
+        own: the facts that the assistant of the turns wrote itself; one of them is enough.
+        facts: all facts of the turns; one alone may have been planted.
 
     Raises:
-        SummaryError: it names none of them.
+        SummaryError: it names too few of them.
     """
-    if len(facts) >= _ENOUGH and not any(fact in text for fact in facts):
+    if len(facts) < _ENOUGH or any(fact in text for fact in own):
+        return
+    if sum(fact in text for fact in facts) < _NOT_PLANTED:
         raise SummaryError("the model wrote about something else, or refused")
 
 

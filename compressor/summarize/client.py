@@ -113,10 +113,12 @@ async def open_client(options: Options) -> AsyncGenerator[Client]:
         event_hooks={"response": [_bound]},
     )
     async with http:
+        local = _is_local(options.base_url) if options.base_url else False
         try:
             client = openai.AsyncOpenAI(
-                base_url=options.base_url,
-                api_key=options.api_key or _key_of(options.base_url),
+                base_url=options.base_url or None,
+                # A server of one's own mostly wants no key, but the SDK insists on one.
+                api_key=options.api_key or ("none" if local else None),
                 max_retries=0,
                 timeout=httpx2.Timeout(options.request_s, connect=_CONNECT_S),
                 http_client=http,
@@ -133,8 +135,7 @@ async def open_client(options: Options) -> AsyncGenerator[Client]:
 
 
 def _check(client: openai.AsyncOpenAI) -> None:
-    if client.base_url.scheme not in ("http", "https") or not client.base_url.host:
-        raise _no_address(client.base_url)
+    _ = _is_local(str(client.base_url))
     if not (client.api_key.isascii() and client.api_key.isprintable()):
         raise OptionError(
             "the API key holds characters that no key has, such as a line end: "
@@ -148,10 +149,20 @@ def _no_address(given: object) -> OptionError:
     )
 
 
-def _key_of(base_url: str | None) -> str | None:
-    """A server of one's own mostly wants no key, but the SDK insists on one."""
-    host = urlsplit(base_url or "").hostname or ""
-    return "none" if host in ("localhost", "127.0.0.1", "::1") else None
+def _is_local(base_url: str) -> bool:
+    """Say whether *base_url* is on this machine.
+
+    Raises:
+        OptionError: it is no address.
+    """
+    try:
+        address = urlsplit(base_url)
+        _ = address.port  # read only now, and refused where it is none
+    except ValueError as error:
+        raise _no_address(base_url) from error
+    if address.scheme not in ("http", "https") or not address.hostname:
+        raise _no_address(base_url)
+    return address.hostname in ("localhost", "127.0.0.1", "::1")
 
 
 def _body(model: str, prompt: Prompt, limit: str) -> dict[str, object]:

@@ -14,7 +14,7 @@
     [End of digest]
 
 Every quotation stands on one line behind words of ours, so nothing in it can end the digest or
-begin another. Facts take half of the room or more; where they need less, the rest is told at length.
+begin another. Facts take half of the room or more; where they need less, the rest gets it.
 """
 
 from __future__ import annotations

@@ -10,9 +10,7 @@ from compressor.plan import Counter
 from compressor.summarize import cache
 from compressor.summarize.client import open_client
 from compressor.summarize.summary import Options, Summarizer
-from compressor.summarize.writing import Writer
-
-_LEAST_PART = 1_000
+from compressor.summarize.writing import LEAST_PART, Writer
 
 
 @asynccontextmanager
@@ -27,8 +25,8 @@ async def open_summarizer(options: Options, counter: Counter) -> AsyncGenerator[
         OptionError: the endpoint's address or key is none, or a number makes no sense.
         OutputError: the folder for the answers can't be made.
     """
-    if options.part_tokens < _LEAST_PART:
-        raise OptionError(f"parts of {options.part_tokens} tokens: give at least {_LEAST_PART}")
+    if options.part_tokens < LEAST_PART:
+        raise OptionError(f"parts of {options.part_tokens} tokens: give at least {LEAST_PART}")
     if options.concurrency < 1 or options.attempts < 1:
         raise OptionError("the summarizer needs at least one request at once and one attempt")
     await cache.make(options.cache)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -12,6 +13,12 @@ from compressor.summarize.summary import Options
 _NEVER = frozenset({401, 402, 403, 404, 405, 407})
 _AGAIN = frozenset({408, 409, 421, 425, 429})
 _NEVER_CODES = frozenset({"insufficient_quota", "invalid_api_key", "model_not_found"})
+_TOO_LONG_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error"})
+_TOO_LONG = re.compile(
+    r"context (?:length|window|size)|maximum context|(?:prompt|input) is too long"
+    r"|reduce the length of",
+    re.IGNORECASE,
+)
 _LONGEST_PAUSE_S = 30.0
 _DAY_S = 86_400.0
 
@@ -49,6 +56,8 @@ def failure_of_status(
         verdict = "never"
     elif status in _AGAIN or status >= 500:
         verdict = "again"
+    elif status == 413 or code in _TOO_LONG_CODES or _TOO_LONG.search(text):
+        verdict = "less"
     return SummaryError(text, verdict, retry_after(headers, now))
 
 

@@ -19,6 +19,9 @@ from compressor.summarize.prompts import Prompt
 from compressor.summarize.summary import Options, Summary, Usage
 from compressor.trajectory import Trajectory, Turn
 
+LEAST_PART = 1_000
+"""Tokens that a part may always have."""
+
 _LEAST_ROOM = 24
 _LEAST_NOTES = 200
 _SLIGHTLY = 1.1
@@ -43,7 +46,7 @@ class Writer:
         text = None
         with anyio.move_on_after(self._options.row_s):
             try:
-                text = await self._write(turns, room_tokens, paid)
+                text = await self._write_in_parts(turns, room_tokens, paid)
             except SummaryError as error:
                 reason = str(error)
         usage = sum(paid, Usage())
@@ -53,27 +56,46 @@ class Writer:
         text = local(Trajectory(turns), 0, last, room_tokens, self._counter)
         return Summary(text, "digest_fallback", len(paid), usage, reason)
 
-    async def _write(self, turns: tuple[Turn, ...], room_tokens: int, paid: list[Usage]) -> str:
+    async def _write_in_parts(
+        self, turns: tuple[Turn, ...], room_tokens: int, paid: list[Usage]
+    ) -> str:
+        """Write it from parts as long as allowed, or as the model can read at a time.
+
+        Every row finds that out anew: what is asked must not depend on which rows came before.
+        """
+        most = self._options.part_tokens
+        while True:
+            try:
+                return await self._write(turns, room_tokens, most, paid)
+            except SummaryError as error:
+                if error.verdict != "less" or most // 2 < LEAST_PART:
+                    raise
+                most //= 2
+
+    async def _write(
+        self, turns: tuple[Turn, ...], room_tokens: int, most: int, paid: list[Usage]
+    ) -> str:
         room = room_tokens - self._counter.count(framed("", len(turns)))
         if room < _LEAST_ROOM:
             raise SummaryError(f"{room_tokens} tokens leave no room for a summary")
         facts = ranked(Trajectory(turns), 0, len(turns) - 1)
         texts = [prompts.written(turn, number) for number, turn in enumerate(turns, 1)]
-        parts = packed(texts, self._options.part_tokens, self._counter)
+        parts = packed(texts, most, self._counter)
         known = facts[: min(_FACTS, room // _FACT_SHARE)]
         asked = prompts.of_record(parts[0], known, room)
         if len(parts) > 1:
-            asked = prompts.of_notes(await self._noted(parts, facts, room, paid), known, room)
+            length = min(max(room, _LEAST_NOTES), most // 4)
+            notes = await self._noted(parts, facts, most, length, paid)
+            asked = prompts.of_notes(notes, known, room)
         text = await self._fitted(asked, known, room, paid)
-        check(text, facts[:_CHECKED_FACTS])
+        own = tuple(turn for turn in turns if turn.role == "assistant")
+        check(text, ranked(Trajectory(own), 0, len(own) - 1), facts[:_CHECKED_FACTS])
         return self._framed(text, len(turns), room_tokens)
 
     async def _noted(
-        self, parts: list[str], facts: Sequence[str], room: int, paid: list[Usage]
+        self, parts: list[str], facts: Sequence[str], most: int, length: int, paid: list[Usage]
     ) -> str:
-        """Notes on all *parts*, and notes on the notes, until they are one part."""
-        most = self._options.part_tokens
-        length = min(max(room, _LEAST_NOTES), most // 4)
+        """Notes of *length* on all *parts*, and notes on the notes, until they are one part."""
         while len(parts) > 1:
             asked = [self._asked_of(part, facts, length) for part in parts]
             parts = packed(await self._all(asked, length, paid), most, self._counter)

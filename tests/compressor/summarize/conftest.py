@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,6 +22,7 @@ from compressor.summarize import Options
 from compressor.trajectory import Piece, Trajectory, Turn
 
 FOREVER_S = 3600.0
+ROOT = Path(__file__).parents[3]
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -44,6 +49,7 @@ class Endpoint:
         self.at_once = 0
         self.most_at_once = 0
         self.gathering = 0
+        self.idle = asyncio.Event()
         self._together = asyncio.Event()
 
     @property
@@ -61,11 +67,14 @@ class Endpoint:
         body = await request.json()
         self.bodies.append(body)
         self.at_once += 1
+        self.idle.clear()
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             return await self._respond(body)
         finally:
             self.at_once -= 1
+            if not self.at_once:
+                self.idle.set()
 
     async def _respond(self, body: dict[str, Any]) -> web.StreamResponse:
         if self.gathering:
@@ -182,3 +191,26 @@ def trajectory(turns):
             Turn("assistant", (Piece("Done: app.py line 17."),)),
         )
     )
+
+
+@pytest.fixture
+def run_python():
+    """How a test runs a program in a process of its own, and reads what it prints."""
+
+    def run(code: str, *arguments: str, **environment: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def repository():
+    """Where the packages are."""
+    return ROOT
