@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
-
 from compressor.plan import Plan
+from compressor.rows.blocks import rewrite
 from compressor.rows.judging import is_failure
 from compressor.rows.turns import SEAM, Changes, changes_of
 from compressor.trajectory import Piece, Trajectory, Turn
@@ -22,6 +21,12 @@ def apply(trajectory: Trajectory, plan: Plan) -> Trajectory:
         RowError: the plan is for another trajectory.
     """
     return Trajectory(tuple(_turns(trajectory, changes_of(trajectory, plan))))
+
+
+def with_text(piece: Piece, text: str) -> Piece:
+    """Put *text* in the place of that of *piece*, and into its markup."""
+    block = None if piece.block is None else rewrite(piece.block, {0: text})
+    return Piece(text, piece.purpose, piece.purpose == "result" and is_failure(text), block)
 
 
 def _turns(trajectory: Trajectory, changes: Changes) -> Iterator[Turn]:
@@ -37,9 +42,7 @@ def _turns(trajectory: Trajectory, changes: Changes) -> Iterator[Turn]:
 def _turn(turn: Turn, at: int, changes: Changes) -> Turn:
     pieces = list(turn.pieces)
     for number, text in changes.texts.get(at, {}).items():
-        old = pieces[number]
-        failed = old.purpose == "result" and is_failure(text)
-        pieces[number] = msgspec.structs.replace(old, text=text, failed=failed)
+        pieces[number] = with_text(pieces[number], text)
     if at in changes.behind:
         last = pieces.pop() if pieces else None
         pieces.append(

@@ -15,11 +15,15 @@ Purpose: TypeAlias = Literal["text", "reasoning", "call", "result"]
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """One text of a turn; ``failed`` says that it is the result of a call that failed."""
+    """One text of a turn; ``failed`` says that it is the result of a call that failed.
+
+    ``block`` is the markup that the row holds the text in, where it does: that is what is counted.
+    """
 
     text: str
     purpose: Purpose = "text"
     failed: bool = False
+    block: str | None = None
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -33,3 +37,8 @@ class Trajectory(msgspec.Struct, frozen=True):
     """The turns of one row, in their order."""
 
     turns: tuple[Turn, ...]
+
+
+def as_written(piece: Piece) -> str:
+    """Give the text of *piece* as it stands in its row, with the markup around it."""
+    return piece.text if piece.block is None else piece.block

@@ -16,7 +16,7 @@ from compressor.pipeline.numbers import decode, encode
 from compressor.pipeline.provenance import KEY, is_settled, provenance
 from compressor.plan import Budget, Counter, Plan, Strategy
 from compressor.report.outcome import Digest, RowOutcome
-from compressor.trajectory import Trajectory, Turn
+from compressor.trajectory import Trajectory, Turn, as_written
 from recorder.messages import Json
 from recorder.shapes import object_of, text_in
 
@@ -104,7 +104,7 @@ def read(line: bytes, name: str, planner: Planner) -> Given | Done:
 def measure(turns: tuple[Turn, ...], planner: Planner) -> int:
     """Count the tokens of *turns*, each with what it costs beside its texts."""
     count = planner.counter.count
-    texts = sum(count(piece.text) for turn in turns for piece in turn.pieces)
+    texts = sum(count(as_written(piece)) for turn in turns for piece in turn.pieces)
     return texts + planner.budget.turn_tokens * len(turns)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 import msgspec
 
@@ -29,11 +30,12 @@ _SPACE = re.compile(r"\s*")
 
 
 class Block(msgspec.Struct, frozen=True):
-    """A result in a ``tool`` value: where its inside begins and ends, and what that holds.
+    """A result in a ``tool`` value: where it and its inside begin, where that ends, what it holds.
 
     ``envelope`` is the object around the content, without it; None where there is none.
     """
 
+    begin: int
     first: int
     last: int
     text: str
@@ -60,8 +62,11 @@ def said(value: str) -> Iterator[Piece]:
 
 def told(value: str) -> Iterator[Piece]:
     """Divide a ``tool`` value into the contents of its results."""
-    for block in blocks(value):
-        yield Piece(block.text, "result", is_failure(block.text))
+    found = blocks(value)
+    begins = [0, *(block.begin for block in found[1:]), len(value)]
+    for block, (first, after) in zip(found, pairwise(begins), strict=True):
+        markup = value[first:after] if block.text is not value else None
+        yield Piece(block.text, "result", is_failure(block.text), markup)
 
 
 def blocks(value: str) -> list[Block]:
@@ -74,7 +79,7 @@ def blocks(value: str) -> list[Block]:
             break
         found.append(block)
         at = _skip(value, block.last + len(END_RESPONSE))
-    return found if found and at == len(value) else [Block(0, len(value), value, None)]
+    return found if found and at == len(value) else [Block(0, 0, len(value), value, None)]
 
 
 def rewrite(value: str, texts: dict[int, str]) -> str:
@@ -115,16 +120,16 @@ def _json_block(value: str, at: int) -> Block | None:
         return None
     envelope = object_of(held)
     if "content" not in envelope:
-        return Block(first, last, _text(held), None)
+        return Block(at, first, last, _text(held), None)
     content = envelope.pop("content")
-    return Block(first, last, _text(content), envelope)
+    return Block(at, first, last, _text(content), envelope)
 
 
 def _plain_block(value: str, at: int) -> Block | None:
     """The block at *at* with text in it, as other writers make them."""
     first = at + len(RESPONSE)
     last = value.find(END_RESPONSE, first)
-    return None if last < 0 else Block(first, last, value[first:last].strip(), None)
+    return None if last < 0 else Block(at, first, last, value[first:last].strip(), None)
 
 
 def _text(content: Json) -> str:

@@ -8,10 +8,10 @@ from typing import TypeAlias
 
 import msgspec
 
-from compressor.apply import apply
+from compressor.apply import apply, with_text
 from compressor.boundaries import observations, tails_of
 from compressor.plan import Budget, Counter, Cut, CutKind, Edit, EditKind, Plan
-from compressor.trajectory import Piece, Trajectory
+from compressor.trajectory import Piece, Trajectory, as_written
 
 Place: TypeAlias = tuple[int, int]
 """A piece, by its turn and its number there."""
@@ -48,7 +48,8 @@ class Draft(msgspec.Struct, frozen=True):
 def begin(trajectory: Trajectory, budget: Budget, counter: Counter) -> Draft:
     """Count every piece of *trajectory* once."""
     sizes = tuple(
-        tuple([counter.count(piece.text) for piece in turn.pieces]) for turn in trajectory.turns
+        tuple([counter.count(as_written(piece)) for piece in turn.pieces])
+        for turn in trajectory.turns
     )
     total = sum(map(sum, sizes)) + budget.turn_tokens * len(sizes)
     return Draft(
@@ -81,8 +82,8 @@ def size_of(draft: Draft, place: Place) -> int:
 
 def edit_of(draft: Draft, place: Place, kind: EditKind, text: str) -> Edit:
     """Make the edit that puts *text* at *place*, and keep it."""
-    original = hash_of(piece_at(draft, place).text)
-    after = draft.counter.count(text)
+    piece = piece_at(draft, place)
+    original, after = hash_of(piece.text), draft.counter.count(as_written(with_text(piece, text)))
     edit = Edit(place[0], place[1], kind, size_of(draft, place), after, original, text)
     draft.made[place, kind] = edit
     return edit
@@ -136,12 +137,11 @@ def measured(draft: Draft, result: Trajectory) -> int:
         for turn, sizes in zip(draft.trajectory.turns, draft.sizes, strict=True)
         for piece, size in zip(turn.pieces, sizes, strict=True)
     }
-    known_texts = {edit.text: edit.after for edit in draft.edits.values()}
     total = draft.budget.turn_tokens * len(result.turns)
     for turn in result.turns:
         for piece in turn.pieces:
-            size = known.get(id(piece), known_texts.get(piece.text, -1))
-            total += draft.counter.count(piece.text) if size < 0 else size
+            size = known.get(id(piece))
+            total += draft.counter.count(as_written(piece)) if size is None else size
     return total
 
 

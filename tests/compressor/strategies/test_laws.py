@@ -10,12 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from compressor import rows, strategies
-from compressor.apply import apply
+from compressor.apply import apply, with_text
 from compressor.plan import Budget, Plan
 from compressor.quality import measure
 from compressor.quality.measuring import kept_turns
 from compressor.strategies.draft import hash_of
 from compressor.tokens import Estimate
+from compressor.trajectory import as_written
 from recorder.errors import FormatError
 from recorder.formats import load as recorded
 
@@ -138,7 +139,9 @@ BUDGETS = st.builds(
     last_turns=st.integers(0, 6),
     look_ahead=st.booleans(),
 )
-law = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+law = settings(
+    max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 every_strategy = pytest.mark.parametrize("name", strategies.NAMES)
 
 
@@ -150,7 +153,7 @@ def planned(name, row, budget) -> Plan:
 def total(trajectory):
     """Count *trajectory*."""
     pieces = [piece for turn in trajectory.turns for piece in turn.pieces]
-    return sum(COUNTER.count(piece.text) for piece in pieces) + 4 * len(trajectory.turns)
+    return sum(COUNTER.count(as_written(piece)) for piece in pieces) + 4 * len(trajectory.turns)
 
 
 @every_strategy
@@ -236,7 +239,10 @@ def test_an_edit_says_what_was_there(name, row, budget):
     for edit in plan.edits:
         piece = before.turns[edit.turn].pieces[edit.piece]
         assert edit.original == hash_of(piece.text)
-        assert (edit.before, edit.after) == (COUNTER.count(piece.text), COUNTER.count(edit.text))
+        assert (edit.before, edit.after) == (
+            COUNTER.count(as_written(piece)),
+            COUNTER.count(as_written(with_text(piece, edit.text))),
+        )
         assert edit.after < edit.before
     assert plan.looked_ahead <= budget.look_ahead
 
