@@ -13,9 +13,12 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, cast
 
 from compressor.errors import OptionError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 """The names of files that hold rows."""
@@ -24,6 +27,46 @@ _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _PIECE = 2**20
 _LEVEL = 6
+_MOUTHFUL = 2**11  # zstd grows by up to 32,768: whatever a file holds, 64 MiB come out at once
+
+
+class _Frames(io.RawIOBase):
+    """The plain bytes of zstd frames, one behind the other.
+
+    The package's own reader takes a file that was cut for one that has ended.
+    """
+
+    def __init__(self, raw: IO[bytes], zstandard: ModuleType) -> None:
+        self._raw = raw
+        self._unpacking = zstandard.ZstdDecompressor()
+        self._frame = self._unpacking.decompressobj()
+        self._begun = False
+        self._plain = b""
+
+    def readable(self) -> bool:
+        """Say that it is."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Read some bytes; none at the end."""
+        while not self._plain:
+            piece: bytes = self._frame.unused_data if self._frame.eof else b""
+            piece = piece or self._raw.read(_MOUTHFUL)
+            if not piece:
+                return self._end()
+            if self._frame.eof:
+                self._frame = self._unpacking.decompressobj()
+            self._begun = True
+            self._plain = self._frame.decompress(piece)
+        room = memoryview(buffer).cast("B")
+        taken = min(len(room), len(self._plain))
+        room[:taken], self._plain = self._plain[:taken], self._plain[taken:]
+        return taken
+
+    def _end(self) -> int:
+        if self._begun and not self._frame.eof:
+            raise EOFError("the last frame is not complete")
+        return 0
 
 
 class Opened:
@@ -102,9 +145,7 @@ def _unpacked(raw: IO[bytes], begin: bytes, path: Path) -> IO[bytes]:
     if begin.startswith(_GZIP):
         return cast("IO[bytes]", gzip.GzipFile(fileobj=raw, mode="rb"))
     if begin.startswith(_ZSTD):
-        unpacking = _zstandard(str(path)).ZstdDecompressor()
-        stream = unpacking.stream_reader(raw, read_across_frames=True, closefd=False)
-        return io.BufferedReader(stream, _PIECE)
+        return io.BufferedReader(_Frames(raw, _zstandard(str(path))), _PIECE)
     return raw
 
 

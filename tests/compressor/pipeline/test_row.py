@@ -1,0 +1,186 @@
+"""Every row has a fate: unchanged, compressed, over its budget, or failed and as it came."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+
+from compressor.pipeline import row
+from compressor.pipeline.provenance import KEY
+from compressor.pipeline.row import compress
+from compressor.plan import Budget, Edit, Plan
+
+
+def status_of(content, planner):
+    """Compress a line; gives its status."""
+    return compress(content, 1, planner).outcome.status
+
+
+def test_a_row_that_fits_keeps_its_bytes(small, planner):
+    """Its spelling, too: blanks, escapes and the end of its line."""
+    odd = b'  {"messages" : [{"role":"user","content":"\\u00e9"}], "n": 1.50}\r\n'
+    for content in (small, odd, small.rstrip()):
+        done = compress(content, 1, planner)
+        assert done.line == content
+        assert done.outcome.status == "unchanged"
+        assert done.outcome.before == done.outcome.after
+
+
+def test_a_row_that_does_not_fit_is_compressed_and_says_how(large, planner):
+    """Provenance names the strategy, the counter, the numbers and every edit."""
+    done = compress(large, 1, planner)
+    written = json.loads(done.line)
+    said = written[KEY]
+    assert done.outcome.status == "compressed"
+    assert done.outcome.after <= planner.budget.tokens < done.outcome.before
+    assert (said["strategy"], said["counter"], said["exact"]) == ("ladder", "estimate", False)
+    assert (said["before"], said["after"]) == (done.outcome.before, done.outcome.after)
+    assert {"kind", "turn", "before", "after", "original"} <= said["edits"][0].keys()
+    assert len(said["source"]) == 64
+
+
+def test_the_status_is_that_of_the_row_as_written(large, planner):
+    """A strategy that promises too much is not believed."""
+
+    def promising(trajectory, budget, counter):
+        return Plan("promising", 9_999, 1)
+
+    done = compress(large, 1, msgspec.structs.replace(planner, strategy=promising))
+    assert done.outcome.status == "over_budget"
+    assert done.outcome.after == done.outcome.before
+    assert done.outcome.reason == row.NOTHING_MORE
+    assert json.loads(done.line)[KEY]["status"] == "over_budget"
+
+
+def test_a_row_never_becomes_longer(large, planner):
+    """A plan that makes it longer is not used."""
+
+    def talkative(trajectory, budget, counter):
+        return Plan("talkative", 1, 1, (Edit(0, 0, "mask", 1, 1, "", "word " * 5_000),))
+
+    done = compress(large, 1, msgspec.structs.replace(planner, strategy=talkative))
+    assert (done.line, done.outcome.status) == (large, "failed")
+    assert done.outcome.reason == row.LONGER
+
+
+def test_a_strategy_that_breaks_fails_the_row_only(large, planner):
+    """The row stays, and says what broke."""
+
+    def broken(trajectory, budget, counter):
+        raise ZeroDivisionError("by nought")
+
+    done = compress(large, 1, msgspec.structs.replace(planner, strategy=broken))
+    assert (done.line, done.outcome.reason) == (large, row.BROKE)
+    assert done.detail == "ZeroDivisionError: by nought"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"no json\n", row.NO_JSON),
+        (b'{"messages": [{"role": "user", "cont\n', row.NO_JSON),
+        (b"[" * 100_000 + b"\n", row.NO_JSON),
+        (b"\xff\xfe\x00\n", row.NO_JSON),
+        (b"null\n", row.NO_TRAJECTORY),
+        (b"[1, 2]\n", row.NO_TRAJECTORY),
+        (b"{}\n", row.NO_TRAJECTORY),
+        (b'{"prompt": "do it"}\n', row.NO_TRAJECTORY),
+        (b'{"messages": null}\n', row.NO_TRAJECTORY),
+        (b'{"messages": []}\n', row.NO_TRAJECTORY),
+        (b'{"messages": {"role": "user"}}\n', row.NO_TRAJECTORY),
+        (b'{"messages": [null]}\n', row.NO_TRAJECTORY),
+        (b'{"messages": [{"role": "wizard", "content": "x"}]}\n', row.NO_TRAJECTORY),
+        (b'{"conversations": []}\n', row.NO_TRAJECTORY),
+        (b'{"conversations": [{"from": "wizard", "value": "x"}]}\n', row.NO_TRAJECTORY),
+    ],
+)
+def test_what_is_no_row_fails_and_stays(content, reason, planner):
+    """Its bytes stay where they are, and its reason is a short one."""
+    done = compress(content, 3, planner)
+    assert done.line == content
+    assert (done.outcome.status, done.outcome.reason) == ("failed", reason)
+    assert done.outcome.row == "line 3"
+    assert done.detail
+
+
+@pytest.mark.parametrize("content", [None, ["a", {"type": "text", "text": "b"}], "text"])
+def test_content_of_any_shape_is_a_row(content, planner):
+    """Null and lists are what some recorders write."""
+    given = {"messages": [{"role": "user", "content": content}, {"role": "assistant"}]}
+    assert status_of(json.dumps(given).encode(), planner) == "unchanged"
+
+
+def test_one_turn_larger_than_the_budget_is_flagged(planner):
+    """Where it is one that must stay, nothing can be done, and the row says so."""
+    given = {"messages": [{"role": "user", "content": "word " * 4_000}]}
+    done = compress(json.dumps(given).encode(), 1, planner)
+    assert (done.outcome.status, done.outcome.reason) == ("over_budget", row.PROTECTED)
+    assert json.loads(done.line)["messages"] == given["messages"]
+
+
+def test_a_budget_below_what_must_stay_is_flagged(large, planner):
+    """As much as can be taken is taken."""
+    tiny = msgspec.structs.replace(planner, budget=Budget(20))
+    done = compress(large, 1, tiny)
+    assert (done.outcome.status, done.outcome.reason) == ("over_budget", row.PROTECTED)
+    assert done.outcome.after < done.outcome.before
+
+
+@pytest.mark.parametrize("tokens", [20, 400])
+def test_compressing_again_changes_nothing(tokens, large, planner):
+    """Neither a row that fits now, nor one that nothing could make fit."""
+    same = msgspec.structs.replace(planner, budget=Budget(tokens))
+    once = compress(large, 1, same)
+    again = compress(once.line, 1, same)
+    assert again.line == once.line
+    assert again.outcome.after == once.outcome.after
+
+
+def test_a_smaller_budget_keeps_what_was_said_before(large, planner):
+    """What a row went through can be read off it."""
+    once = compress(large, 1, planner)
+    smaller = msgspec.structs.replace(planner, budget=Budget(250))
+    twice = json.loads(compress(once.line, 1, smaller).line)
+    assert twice[KEY]["budget"] == 250
+    assert twice[KEY]["earlier"] == json.loads(once.line)[KEY]
+
+
+def test_numbers_keep_their_spelling(large, planner):
+    """Also in a row that is written anew."""
+    odd = b'{"a": 1.50, "b": 1e5, "c": 123456789012345678901234567890, ' + large[1:]
+    written = compress(odd, 1, planner).line
+    assert written.startswith(b'{"a":1.50,"b":1e5,"c":123456789012345678901234567890,')
+
+
+def test_lone_surrogates_are_written_as_they_came(large, planner):
+    """They have no form in UTF-8, and do not stop a row."""
+    odd = large.replace(b"Done.", b"Done \\ud800 and").replace(b'"large"', b'"\\udc00"', 1)
+    done = compress(odd, 1, planner)
+    assert done.outcome.status == "compressed"
+    assert json.loads(done.line)["messages"][-1]["content"] == "Done \ud800 and"
+    assert done.outcome.row == "?"
+
+
+def test_a_blank_line_is_no_row(planner):
+    """It stays where it is."""
+    assert compress(b" \n", 1, planner) == row.Done(b" \n")
+
+
+def test_every_line_keeps_its_end(large, planner):
+    """The last one of a file may have none."""
+    for end in (b"\n", b"\r\n", b""):
+        written = compress(large.rstrip() + end, 1, planner).line
+        assert written.rstrip(b"\r\n") + end == written
+
+
+def test_a_hermes_row_is_a_row(planner):
+    """Its format is found by its keys."""
+    turns = [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "<think></think>Ho"}]
+    assert status_of(json.dumps({"conversations": turns}).encode(), planner) == "unchanged"
+
+
+def test_names_come_from_ids(line, planner):
+    """So a row is found again in a report."""
+    assert compress(line("x-1"), 1, planner).outcome.row == "x-1"
