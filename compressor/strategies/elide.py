@@ -31,7 +31,7 @@ _SEGMENT = re.compile(r"[^\n]{1,200}(?:[^\n,;]{0,40}[,;])?\n?|\n")
 _GAP = "[...]\n"
 _ENDS, _END_WORTH = 3, 100.0
 _ERROR_CHARS = 60
-_FACT = re.compile(r"[0-9_/@]|[a-z][A-Z]")
+_PLAIN = bytes(set(range(128)) - set(b"0123456789_/@"))
 
 
 def plan(trajectory: Trajectory, budget: Budget, counter: Counter) -> Plan:
@@ -87,9 +87,10 @@ def _left(text: str, room: int, later: frozenset[str]) -> str:
 
 
 def _worth(segment: str, errors: tuple[str, ...], later: frozenset[str]) -> float:
-    """How many facts a segment has for its length; more than any where it tells of an error."""
+    """How many signs of facts it has for its length; more than any where it tells of an error."""
     if any(error in segment for error in errors):
         return 2 * _END_WORTH
     if later and not later.isdisjoint(words(segment)):
         return _END_WORTH / 2
-    return len(_FACT.findall(segment)) / (10 + len(segment))
+    telling = segment.encode("ascii", "replace").translate(None, _PLAIN)
+    return len(telling) / (10 + len(segment))

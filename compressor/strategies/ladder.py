@@ -35,12 +35,19 @@ def plan(trajectory: Trajectory, budget: Budget, counter: Counter) -> Plan:
 
 def _within(draft: Draft) -> Draft:
     """Go down the ladder with the tail as it is."""
-    edited, free = _edited(draft, draft.budget.tokens), free_steps(draft)
-    if edited.fits or not free:
-        return edited
+    lowest, free = _lowest(draft), free_steps(draft)
+    if lowest.fits or not free:
+        return _edited(draft, draft.budget.tokens)
     room = room_of(draft.budget)
-    rest = without(draft, free[0].first, last_to_go(edited, free, room))
+    rest = without(draft, free[0].first, last_to_go(lowest, free, room))
     return digested(_edited(rest, draft.budget.tokens - room), "digest")
+
+
+def _lowest(draft: Draft) -> Draft:
+    """Make a note of every result: that is quickly done, and tells whether steps have to go."""
+    for edit in (*pointers(draft), *(masked(draft, place) for place in maskable(draft))):
+        draft = with_edit(draft, edit)
+    return draft
 
 
 def _edited(draft: Draft, target: int) -> Draft:
