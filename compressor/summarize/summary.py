@@ -18,7 +18,8 @@ class Options(msgspec.Struct, frozen=True):
     ``cache`` is the folder that keeps every answer that was paid for, ``concurrency`` bounds the
     requests under way at once, ``row_s`` the time one call of ``summarize`` may take in all and
     ``request_s`` that of one request. A request is tried ``attempts`` times, with pauses that begin
-    at ``pause_s``. ``part_tokens`` is the length above which turns are summarized in parts.
+    at ``pause_s``. ``part_tokens`` is the length above which turns are summarized in parts, and
+    ``most_tokens`` the most that a summary has, however much room there is.
     """
 
     model: str
@@ -27,10 +28,11 @@ class Options(msgspec.Struct, frozen=True):
     api_key: str | None = None
     concurrency: int = 8
     row_s: float = 600.0
-    request_s: float = 180.0
+    request_s: float = 300.0
     attempts: int = 4
     pause_s: float = 0.5
-    part_tokens: int = 24_000
+    part_tokens: int = 100_000
+    most_tokens: int = 2_000
 
 
 class Usage(msgspec.Struct, frozen=True):

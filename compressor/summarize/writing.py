@@ -44,9 +44,10 @@ class Writer:
         paid: list[Usage] = []
         reason = f"the model wrote no summary within {self._options.row_s:g} s"
         text = None
+        within = min(room_tokens, self._options.most_tokens)
         with anyio.move_on_after(self._options.row_s):
             try:
-                text = await self._write_in_parts(turns, room_tokens, paid)
+                text = await self._write_in_parts(turns, within, paid)
             except SummaryError as error:
                 reason = str(error)
         usage = sum(paid, Usage())

@@ -122,6 +122,14 @@ async def test_an_answer_that_stays_too_long_is_cut(endpoint, options, counter, 
     assert "found parse_row.\n[End of digest]" in summary.text
 
 
+async def test_a_summary_is_no_longer_than_it_has_to_be(endpoint, options, counter, turns):
+    """However much room there is, nobody is asked to write a book."""
+    options = msgspec.structs.replace(options, most_tokens=300)
+    await summarized(options, counter, turns, 9_000)
+    await summarized(options, counter, turns, 300)
+    assert len(endpoint.bodies) == 1
+
+
 async def test_a_summary_that_its_frame_makes_too_long_loses_its_end(
     endpoint, options, turns, reply
 ):
