@@ -42,7 +42,7 @@ class Endpoint:
     def __init__(self) -> None:
         self.url = ""
         self.bodies: list[dict[str, Any]] = []
-        self.paths: list[str] = []
+        self.arrived: list[float] = []
         self.replies: list[Reply] = []
         self.otherwise = Reply()
         self.by_prompt: Callable[[str], Reply] | None = None
@@ -66,6 +66,7 @@ class Endpoint:
         """Answer a request for a completion."""
         body = await request.json()
         self.bodies.append(body)
+        self.arrived.append(asyncio.get_running_loop().time())
         self.at_once += 1
         self.idle.clear()
         self.most_at_once = max(self.most_at_once, self.at_once)
