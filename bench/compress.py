@@ -124,7 +124,7 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, default=_ROWS, help="a folder of *.jsonl.gz")
     parser.add_argument("--budgets", type=int, nargs="+", default=_BUDGETS)
     parser.add_argument("--strategies", nargs="+", default=strategies.NAMES)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=5)
     asked = parser.parse_args()
     given = list(read(asked.rows))
     answer: dict[str, Any] = {"bench": "compress", "rows": len(given)}

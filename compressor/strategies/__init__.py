@@ -14,6 +14,9 @@ window    whole oldest steps go
 middle    the middle becomes one summary: the common plan, for comparison
 ========  =========================================================================================
 
+Where the head and the last steps alone are over the budget, only the ladder keeps fewer last steps
+than it was asked to, and never fewer than one.
+
 `split` gives several trajectories instead of one smaller one and so has a function of its own:
 :func:`compressor.strategies.split.split`.
 """

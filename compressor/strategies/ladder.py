@@ -1,4 +1,30 @@
-"""``ladder``: dedupe, elide, mask, digest, each only as far as the budget asks for. Pure."""
+"""``ladder``: dedupe, elide, mask, digest, each only as far as the budget asks for. Pure.
+
+1. Results that stand there already point at the first.
+2. The longest results are elided, one after the other.
+3. The oldest results become notes. Then what turned out to be needless is taken back.
+4. Where notes for all results are not enough, as few of the oldest steps as will do become a
+   digest, and 1 to 3 are done anew for what is left, with room for the digest.
+5. Where even that is not enough, the tail is shorter by a step, and all of it is done anew.
+
+On 264 real trajectories of seven agents (``bench.compress``, o200k, without looking ahead):
+
+=======================================  ===========  ==========
+rows over the budget                     15,250: 20   4,000: 128
+=======================================  ===========  ==========
+rows that fit afterwards                 100 %        93.8 %
+... of those whose head and last step do 100 %        100 %
+assistant turns kept                     65.7 %       71.7 %
+held-out facts that still stand          0.91         0.85
+=======================================  ===========  ==========
+
+`window` keeps 0.75 and 0.68 of these facts, `middle` 56 and 47 % of the turns. What was tried and
+moved neither the turns kept nor the held-out facts by more than 0.005: masking the largest results
+first instead of the oldest, eliding the oldest first instead of the largest, and leaving 25 to 60 %
+of an elided result. At 4,000 tokens 8 facts in a note instead of 24 keep 1.7 % more turns, 48 keep
+1.4 % fewer, each with the same held-out facts to 0.005. A digest with 3 % of the budget instead of
+8 keeps 0.7 % (15,250) and 1.6 % (4,000) more turns, and 0.02 and 0.005 fewer of the facts.
+"""
 
 from __future__ import annotations
 

@@ -24,7 +24,10 @@ from compressor.trajectory import Trajectory
 FACTS = 24
 """How many facts a note names at most."""
 
-_WINDOW_CHARS = 1_500
+LEAST_TOKENS = 12
+"""A result that is no longer than this has no shorter note."""
+
+_WINDOW_CHARS = 800
 
 
 def plan(trajectory: Trajectory, budget: Budget, counter: Counter) -> Plan:
@@ -39,7 +42,9 @@ def plan(trajectory: Trajectory, budget: Budget, counter: Counter) -> Plan:
 
 def maskable(draft: Draft) -> Iterator[Place]:
     """Name the results that may be masked, the oldest first."""
-    return (place for place in editable(draft) if not is_masked(piece_at(draft, place).text))
+    for place in editable(draft):
+        if size_of(draft, place) > LEAST_TOKENS and not is_masked(piece_at(draft, place).text):
+            yield place
 
 
 def masked(draft: Draft, place: Place) -> Edit:

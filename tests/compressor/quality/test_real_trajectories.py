@@ -13,6 +13,7 @@ from compressor.boundaries import least_of
 from compressor.plan import Budget
 from compressor.strategies.split import split
 from compressor.trajectory import Trajectory
+from recorder import formats
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +89,16 @@ def test_nothing_is_lost_in_pieces(given, counter):
         plans = split(trajectory, Budget(4_000), counter)
         there = {turn for plan in plans for turn in apply(trajectory, plan).turns}
         assert there == set(trajectory.turns)
+
+
+def test_rows_with_markup_fit_as_they_are_written(given, counter):
+    """What a trainer reads of a hermes row is within the budget: escapes and markup are counted."""
+    budget, form = Budget(15_250), rows.load("hermes")
+    read, render = formats.load("messages").parse, formats.load("hermes").render
+    for row in given:
+        written = render(read({"id": row["id"], "messages": row["messages"]}))
+        plan = strategies.load("ladder")(form.read(written), budget, counter)
+        left = form.apply(written, plan)
+        formats.load("hermes").parse(left)
+        values = [turn["value"] for turn in left["conversations"]]
+        assert sum(map(counter.count, values)) + 4 * len(values) <= plan.after <= budget.tokens
