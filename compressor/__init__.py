@@ -9,7 +9,7 @@ The package knows `recorder` and nothing above it. It has no public names yet; t
 - `strategies.load(name)`: the ways of choosing them.
 - `summarize`: a digest of the steps that go, by rule or by a model.
 - `apply(session, plan)`: the session as the plan leaves it.
-- `pipeline.compress_file(path, out, budget)`: all of it for a file, a folder or a run.
+- `pipeline.compress(source, out, options)`: all of it for a file, a folder or a run.
 - `report`: what was kept, in tokens and in turns.
 - `CompressorError`: the root of the package's errors.
 """
