@@ -46,9 +46,7 @@ def compress(source: Path, out: Path | None, options: Options, program: str) -> 
     came: list[signal.Signals] = []
     try:
         result = anyio.run(_until_a_signal, source, out, options, came)
-    except CompressorError as error:
-        return _refuse(error, program)
-    except BaseExceptionGroup as group:
+    except BaseExceptionGroup as group:  # of one: what is raised comes out of a task group
         error = first_of(group)
         if isinstance(error, CompressorError):
             return _refuse(error, program)
