@@ -69,4 +69,4 @@ def _foremost(faults: list[BaseException]) -> BaseException | None:
         for fault in faults:
             if isinstance(fault, kind):
                 return fault
-    return faults[0] if len(faults) == 1 else None
+    return faults[0] if len(set(map(id, faults))) == 1 else None
