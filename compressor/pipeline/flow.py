@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 import anyio
 from anyio import CapacityLimiter, to_thread
@@ -17,10 +18,17 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from compressor.pipeline.reading import Chunk
 from compressor.pipeline.row import Done
 from compressor.pipeline.summaries import Summaries
-from compressor.pipeline.worker import Worker
 
 AHEAD = 2
 """Chunks in memory for each process."""
+
+
+class Planning(Protocol):
+    """Whoever plans rows, one chunk at a time; it may block."""
+
+    def ask(self, chunk: Chunk, /) -> list[Done]:
+        """Give what the lines of *chunk* have become, in their order."""
+        ...
 
 
 class Slot:
@@ -34,7 +42,7 @@ class Slot:
 
 @asynccontextmanager
 async def planned(
-    chunks: Iterator[Chunk], workers: Sequence[Worker], summaries: Summaries
+    chunks: Iterator[Chunk], workers: Sequence[Planning], summaries: Summaries
 ) -> AsyncGenerator[MemoryObjectReceiveStream[Slot]]:
     """Plan *chunks* while the block runs; it receives the slots in order and waits for each.
 
@@ -72,7 +80,7 @@ async def _read(
 
 
 async def _plan(
-    worker: Worker,
+    worker: Planning,
     handed: MemoryObjectReceiveStream[Slot],
     summaries: Summaries,
     limiter: CapacityLimiter,

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import msgspec
 import pytest
 
 from compressor.pipeline import row
 from compressor.pipeline.provenance import KEY
-from compressor.pipeline.row import compress
 from compressor.plan import Budget, Edit, Plan
+
+
+def compress(content, number, planner) -> Any:
+    """Compress a line; its outcome is there, unless the line is blank."""
+    return row.compress(content, number, planner)
 
 
 def status_of(content, planner):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -204,11 +205,11 @@ NONE = Summary("local", "digest_fallback", reason="no answer")
 async def test_a_model_writes_the_digests_where_they_fit(options, large, summary, digest):
     """Else the local one stays, and the row says so; what was paid for is counted."""
     planner = planner_of(setup_of(options(strategy="digest", target_tokens=1_500, summarizer="m")))
-    planned = compress_row(large, 1, planner)
+    planned: Any = compress_row(large, 1, planner)
     assert planned.outcome.digest == "local"
     scripted = Scripted(summary)
     model = Model(scripted, planner)
-    done = await model.rewrite(large, "line 1", planned)
+    done: Any = await model.rewrite(large, "line 1", planned)
     assert (done.outcome.status, done.outcome.digest) == ("compressed", digest)
     assert (b"Twelve files" in done.line) == (summary is SHORT)
     assert json.loads(done.line)["compression"]["digest"] == digest
@@ -224,7 +225,7 @@ async def test_without_a_model_nothing_is_asked(options, planner, tmp_path):
     for asked, folder in ((options(), tmp_path), (options(summarizer="m"), None)):
         async with open_summaries(asked, planner, folder) as local:
             assert not isinstance(local, Model)
-            done = object()
+            done: Any = object()
             assert await local.rewrite(b"", "", done) is done
 
 
@@ -232,7 +233,8 @@ async def test_progress_is_one_line_or_nothing(capsys):
     """On standard error."""
     tally = Tally("rows.jsonl", rows=5, over=1, failed=2, position=5_000_000, size=10_000_000)
     assert told(tally) == "rows.jsonl: 50% of 10.0 MB, 5 rows, 1 over budget, 2 failed"
-    for how, expected in (("none", ""), ("auto", ""), ("plain", f"{told(tally)}\n")):
+    cases: Any = (("none", ""), ("auto", ""), ("plain", f"{told(tally)}\n"))
+    for how, expected in cases:
         async with shown(tally, how):
             await anyio.lowlevel.checkpoint()
         assert capsys.readouterr().err == expected
