@@ -73,9 +73,9 @@ def test_without_a_copy_the_model_is_told_that_nobody_knows(
         assert unknown_in(gone) == [f"call_{number}" for number in cut]
         assert UNKNOWN_TEXT in gone.stage.said
         later = [number for number in gone.before.left() if number in NOTES and number not in cut]
-        again = [number for number in gone.stage.ran if number in NOTES]  # those of a turn at once
-        assert sorted(again) == sorted(later), gone.name
-        assert gone.notes == gone.found + again, gone.name
+        again = [number for number in gone.stage.ran if number in NOTES]
+        assert sorted(again) == sorted(later), gone.name  # those of a turn run at once
+        assert sorted(gone.notes) == sorted(gone.found + later), gone.name
 
 
 def test_a_workspace_that_is_made_anew_has_nothing_of_what_was_done(
