@@ -35,7 +35,7 @@ def compress(
     out: Path | None = None,
     options: Annotated[Options, Parameter(name="*")] = Options(),  # noqa: B008  # frozen
 ) -> int:
-    """Fit recorded trajectories into a token budget; rows in are rows out, in their order.
+    """Fit recorded trajectories into a token budget; rows keep their order.
 
     Args:
         source: a file of rows (.jsonl, .jsonl.gz, .jsonl.zst), a folder of such, or a run.

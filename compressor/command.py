@@ -119,6 +119,8 @@ def _lines(result: Result) -> Iterator[str]:
     statuses = result.report.statuses
     parts = " + ".join(f"{statuses[name]:,} {name.replace('_', ' ')}" for name in statuses)
     yield f"{result.report.rows:,} rows = {parts}"
+    if result.report.written != result.report.rows:
+        yield f"{result.report.written:,} rows written: some were split into pieces"
     if result.paid:
         yield f"{result.paid:,} answers of the model were paid for"
     if not result.written:

@@ -15,8 +15,8 @@ import anyio
 from anyio import CapacityLimiter, to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+from compressor.pipeline.fate import Done
 from compressor.pipeline.reading import Chunk
-from compressor.pipeline.row import Done
 from compressor.pipeline.summaries import Summaries
 
 AHEAD = 2

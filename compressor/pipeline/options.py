@@ -13,7 +13,9 @@ from compressor.errors import OptionError
 EPILOGUE = (
     "Rows are hermes or messages rows. Each is `unchanged`, `compressed`, `over_budget` or "
     "`failed` (kept as it came, and listed in NAME.rejects); changed ones say how under the key "
-    "`compression`. A file goes to the file --out, or into the folder --out under its own name; a "
+    "`compression`. Rows in are rows out, but for --strategy split: it alone writes more rows than "
+    "it reads, as a row over the budget becomes pieces that overlap and lose nothing. A file goes "
+    "to the file --out, or into the folder --out under its own name; a "
     "folder or a run goes into the folder --out, under the same names. What was cut off goes on "
     "when the same is typed again.\n\n"
     "Exits with 0 when every row is within the budget, 2 for usage, 3 when some are over it or "
@@ -32,7 +34,7 @@ class Options:
     target_tokens: int = 15_250
     """Tokens that a row may have."""
     strategy: str = "ladder"
-    """How a row gets there; `ladder` tries the gentlest first."""
+    """How a row gets there; `ladder` tries the gentlest first, `split` makes more rows."""
     tokenizer: str = "o200k"
     """What counts: a vocabulary, a tokenizer.json, tiktoken:NAME, hub:ORG/NAME or `estimate`."""
     last_turns: int = 4

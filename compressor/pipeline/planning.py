@@ -8,9 +8,16 @@ import msgspec
 
 from compressor import strategies, tokens
 from compressor.errors import OptionError
+from compressor.pipeline.fate import Done, Planner
 from compressor.pipeline.options import Options, meant
-from compressor.pipeline.row import Done, Planner, compress
+from compressor.pipeline.row import compress
 from compressor.plan import Budget
+
+SPLIT = "split"
+"""The one strategy that gives several rows for one, so that it has no single plan."""
+
+STRATEGIES = (*strategies.NAMES, SPLIT)
+"""What may be asked for."""
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -30,11 +37,10 @@ def setup_of(options: Options) -> Setup:
     Raises:
         OptionError: there is no such strategy.
     """
-    if options.strategy not in strategies.NAMES:
-        near = meant(options.strategy, strategies.NAMES)
+    if options.strategy not in STRATEGIES:
+        near = meant(options.strategy, STRATEGIES)
         raise OptionError(
-            f"there is no strategy {options.strategy!r}.{near} "
-            f"Strategies: {', '.join(strategies.NAMES)}"
+            f"there is no strategy {options.strategy!r}.{near} Strategies: {', '.join(STRATEGIES)}"
         )
     budget = Budget(
         options.target_tokens, options.turn_tokens, options.last_turns, options.look_ahead
@@ -49,7 +55,7 @@ def planner_of(setup: Setup) -> Planner:
     Raises:
         OptionError: there is no such strategy or tokenizer.
     """
-    strategy = strategies.load(setup.strategy)
+    strategy = None if setup.strategy == SPLIT else strategies.load(setup.strategy)
     counter = tokens.load(setup.tokenizer)
     return Planner(setup.strategy, strategy, setup.budget, counter, setup.asks)
 

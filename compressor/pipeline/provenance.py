@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+import msgspec
+
 from compressor.plan import Budget, Counter, Plan
 from compressor.report.outcome import RowOutcome
 from recorder.messages import Json
@@ -38,6 +40,29 @@ def provenance(source: bytes, plan: Plan, outcome: RowOutcome, budget: Budget) -
         "edits": [*_edits(plan), *_cuts(plan)],
         "source": hashlib.sha256(source).hexdigest(),
     }
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Which piece of how many a row is: of the row called ``id``, turns ``first`` to ``last``.
+
+    Both are counted from 0, and stand behind the head, which every piece has.
+    """
+
+    piece: int
+    pieces: int
+    first: int
+    last: int
+    id: Json = None
+
+
+def part_of(part: Part) -> dict[str, Json]:
+    """Say which piece of a row it is, beside its provenance."""
+    said: dict[str, Json] = {
+        "piece": part.piece,
+        "pieces": part.pieces,
+        "turns": [part.first, part.last],
+    }
+    return said if part.id is None else {**said, "id": part.id}
 
 
 def is_settled(said: Json, strategy: str, counter: Counter, budget: Budget) -> bool:

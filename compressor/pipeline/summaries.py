@@ -11,8 +11,9 @@ from typing import Protocol
 import msgspec
 
 from compressor import summarize
+from compressor.pipeline.fate import Done, Given, Planner, read
 from compressor.pipeline.options import Options
-from compressor.pipeline.row import Done, Given, Planner, finish, read
+from compressor.pipeline.row import finish
 from compressor.plan import Cut, Plan
 
 FOLDER = ".summaries"

@@ -13,9 +13,9 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from compressor.errors import CompressorError
+from compressor.pipeline.fate import Done, Planner, failed
 from compressor.pipeline.planning import Setup, plan, planner_of
 from compressor.pipeline.reading import Chunk
-from compressor.pipeline.row import Done, Planner, failed
 
 DIED = "the process that planned it died"
 TOO_LONG = "its planning took too long"

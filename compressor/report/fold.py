@@ -56,12 +56,16 @@ class Named(msgspec.Struct, frozen=True, order=True):
 class Report(msgspec.Struct, frozen=True):
     """What became of the rows; ``statuses`` has every status, and adds up to ``rows``.
 
+    ``written`` are the rows that were written: more than ``rows`` where some were split. Tokens
+    and bins ``after`` are those of the rows written.
+
     ``over_before`` rows were over their budget, ``brought_in`` of them are not any more. ``edited``
     has how many rows have edits of a kind, ``edits`` how many edits those are. ``budgets`` has the
     rows of each budget by its tokens.
     """
 
     rows: int = 0
+    written: int = 0
     statuses: dict[str, int] = msgspec.field(default_factory=no_rows)
     over_budget: dict[str, int] = {}
     failed: dict[str, int] = {}
@@ -116,19 +120,21 @@ class Fold:
 def summed(outcomes: Sequence[RowOutcome]) -> Report:
     """Count *outcomes*; rows that could not be counted have no tokens to add up."""
     counted = [outcome for outcome in outcomes if outcome.before]
+    afters = [after for outcome in counted for after in outcome.pieces or (outcome.after,)]
     over = [outcome for outcome in counted if outcome.before > outcome.budget]
     missed = [outcome for outcome in outcomes if outcome.status == "over_budget"]
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     statuses = Tally(outcome.status for outcome in outcomes)
     return Report(
         rows=len(outcomes),
+        written=sum(len(outcome.pieces) or 1 for outcome in outcomes),
         statuses={status: statuses[status] for status in STATUSES},
         over_budget=_tally(outcome.reason[:_TEXT] for outcome in missed),
         failed=_tally(outcome.reason[:_TEXT] for outcome in failed),
         tokens_before=sum(outcome.before for outcome in counted),
-        tokens_after=sum(outcome.after for outcome in counted),
+        tokens_after=sum(afters),
         most_before=max((outcome.before for outcome in counted), default=0),
-        most_after=max((outcome.after for outcome in counted), default=0),
+        most_after=max(afters, default=0),
         over_before=len(over),
         brought_in=sum(outcome.after <= outcome.budget for outcome in over),
         assistant_before=sum(outcome.assistant_before for outcome in counted),
@@ -144,7 +150,7 @@ def summed(outcomes: Sequence[RowOutcome]) -> Report:
         inexact=sum(not outcome.exact for outcome in outcomes),
         looked_ahead=sum(outcome.looked_ahead for outcome in outcomes),
         before=_tally(bin_of(outcome.before) for outcome in counted),
-        after=_tally(bin_of(outcome.after) for outcome in counted),
+        after=_tally(map(bin_of, afters)),
         points=_points(map(_point, counted)),
         worst=_named(map(_name, missed)),
         failures=_named(map(_name, failed)),
@@ -153,6 +159,7 @@ def summed(outcomes: Sequence[RowOutcome]) -> Report:
 
 _SUMS = (
     "rows",
+    "written",
     "tokens_before",
     "tokens_after",
     "over_before",

@@ -18,6 +18,8 @@ class RowOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stretches of turns went. ``digest`` is ``fallback`` where a model was asked and its text could
     not be used. ``reason`` says in a few words, the same for all rows of a kind, why a row is over
     budget or failed. ``looked_ahead`` tells that facts of later turns decided what stayed.
+    ``pieces`` has the tokens of each row that was written where a row was split into several;
+    ``after`` is then the most of them.
     """
 
     row: str
@@ -35,3 +37,4 @@ class RowOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     assistant_after: int = 0
     digest: Digest = "none"
     looked_ahead: bool = False
+    pieces: tuple[int, ...] = ()

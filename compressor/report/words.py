@@ -75,6 +75,7 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
         (label, said)
         for label, said in (
             ("budget", _budget(report)),
+            ("rows written", _written(report)),
             ("tokens", _tokens(report)),
             ("longest row", f"{report.most_before:,} to {report.most_after:,} tokens"),
             ("assistant turns", _kept(report)),
@@ -99,7 +100,16 @@ def _budget(report: Report) -> str:
     )
 
 
+def _written(report: Report) -> str:
+    if report.written == report.rows:
+        return ""
+    return f"{report.written:,}: rows over the budget were split into pieces that overlap"
+
+
 def _tokens(report: Report) -> str:
+    if report.tokens_after > report.tokens_before:
+        more = 100 * (report.tokens_after / report.tokens_before - 1)  # may be more than all
+        return f"{report.tokens_before:,} to {report.tokens_after:,}, {more:.1f} % more"
     saved = percent(report.tokens_before - report.tokens_after, report.tokens_before)
     return f"{report.tokens_before:,} to {report.tokens_after:,}, {saved} less"
 

@@ -18,7 +18,7 @@ Where the head and the last steps alone are over the budget, only the ladder kee
 than it was asked to, and never fewer than one.
 
 `split` gives several trajectories instead of one smaller one and so has a function of its own:
-:func:`compressor.strategies.split.split`.
+:func:`compressor.strategies.split.split`; the command offers it among the others.
 """
 
 from __future__ import annotations

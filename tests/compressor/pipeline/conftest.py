@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from compressor.pipeline.fate import Planner
 from compressor.pipeline.options import Options
 from compressor.pipeline.planning import planner_of, setup_of
-from compressor.pipeline.row import Planner
 
 BUDGET = 400
 

@@ -9,10 +9,10 @@ import anyio
 import pytest
 
 from compressor.errors import CompressorError
+from compressor.pipeline.fate import Done
 from compressor.pipeline.flow import AHEAD, planned
 from compressor.pipeline.planning import Setup, is_taken, setup_of
 from compressor.pipeline.reading import Chunk
-from compressor.pipeline.row import Done
 from compressor.pipeline.summaries import Local
 from compressor.pipeline.worker import DIED, TOO_LONG, Worker
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from compressor.pipeline import row
+from compressor.pipeline import fate, row
 from compressor.pipeline.provenance import KEY
 from compressor.plan import Budget, Edit, Plan
 
@@ -55,7 +55,7 @@ def test_the_status_is_that_of_the_row_as_written(large, planner):
     done = compress(large, 1, msgspec.structs.replace(planner, strategy=promising))
     assert done.outcome.status == "over_budget"
     assert done.outcome.after == done.outcome.before
-    assert done.outcome.reason == row.NOTHING_MORE
+    assert done.outcome.reason == fate.NOTHING_MORE
     assert json.loads(done.line)[KEY]["status"] == "over_budget"
 
 
@@ -67,7 +67,7 @@ def test_a_row_never_becomes_longer(large, planner):
 
     done = compress(large, 1, msgspec.structs.replace(planner, strategy=talkative))
     assert (done.line, done.outcome.status) == (large, "failed")
-    assert done.outcome.reason == row.LONGER
+    assert done.outcome.reason == fate.LONGER
 
 
 def test_a_strategy_that_breaks_fails_the_row_only(large, planner):
@@ -77,28 +77,28 @@ def test_a_strategy_that_breaks_fails_the_row_only(large, planner):
         raise ZeroDivisionError("by nought")
 
     done = compress(large, 1, msgspec.structs.replace(planner, strategy=broken))
-    assert (done.line, done.outcome.reason) == (large, row.BROKE)
+    assert (done.line, done.outcome.reason) == (large, fate.BROKE)
     assert done.detail == "ZeroDivisionError: by nought"
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"no json\n", row.NO_JSON),
-        (b'{"messages": [{"role": "user", "cont\n', row.NO_JSON),
-        (b"[" * 100_000 + b"\n", row.NO_JSON),
-        (b"\xff\xfe\x00\n", row.NO_JSON),
-        (b"null\n", row.NO_TRAJECTORY),
-        (b"[1, 2]\n", row.NO_TRAJECTORY),
-        (b"{}\n", row.NO_TRAJECTORY),
-        (b'{"prompt": "do it"}\n', row.NO_TRAJECTORY),
-        (b'{"messages": null}\n', row.NO_TRAJECTORY),
-        (b'{"messages": []}\n', row.NO_TRAJECTORY),
-        (b'{"messages": {"role": "user"}}\n', row.NO_TRAJECTORY),
-        (b'{"messages": [null]}\n', row.NO_TRAJECTORY),
-        (b'{"messages": [{"role": "wizard", "content": "x"}]}\n', row.NO_TRAJECTORY),
-        (b'{"conversations": []}\n', row.NO_TRAJECTORY),
-        (b'{"conversations": [{"from": "wizard", "value": "x"}]}\n', row.NO_TRAJECTORY),
+        (b"no json\n", fate.NO_JSON),
+        (b'{"messages": [{"role": "user", "cont\n', fate.NO_JSON),
+        (b"[" * 100_000 + b"\n", fate.NO_JSON),
+        (b"\xff\xfe\x00\n", fate.NO_JSON),
+        (b"null\n", fate.NO_TRAJECTORY),
+        (b"[1, 2]\n", fate.NO_TRAJECTORY),
+        (b"{}\n", fate.NO_TRAJECTORY),
+        (b'{"prompt": "do it"}\n', fate.NO_TRAJECTORY),
+        (b'{"messages": null}\n', fate.NO_TRAJECTORY),
+        (b'{"messages": []}\n', fate.NO_TRAJECTORY),
+        (b'{"messages": {"role": "user"}}\n', fate.NO_TRAJECTORY),
+        (b'{"messages": [null]}\n', fate.NO_TRAJECTORY),
+        (b'{"messages": [{"role": "wizard", "content": "x"}]}\n', fate.NO_TRAJECTORY),
+        (b'{"conversations": []}\n', fate.NO_TRAJECTORY),
+        (b'{"conversations": [{"from": "wizard", "value": "x"}]}\n', fate.NO_TRAJECTORY),
     ],
 )
 def test_what_is_no_row_fails_and_stays(content, reason, planner):
@@ -121,7 +121,7 @@ def test_one_turn_larger_than_the_budget_is_flagged(planner):
     """Where it is one that must stay, nothing can be done, and the row says so."""
     given = {"messages": [{"role": "user", "content": "word " * 4_000}]}
     done = compress(json.dumps(given).encode(), 1, planner)
-    assert (done.outcome.status, done.outcome.reason) == ("over_budget", row.PROTECTED)
+    assert (done.outcome.status, done.outcome.reason) == ("over_budget", fate.PROTECTED)
     assert json.loads(done.line)["messages"] == given["messages"]
 
 
@@ -129,7 +129,7 @@ def test_a_budget_below_what_must_stay_is_flagged(large, planner):
     """As much as can be taken is taken."""
     tiny = msgspec.structs.replace(planner, budget=Budget(20))
     done = compress(large, 1, tiny)
-    assert (done.outcome.status, done.outcome.reason) == ("over_budget", row.PROTECTED)
+    assert (done.outcome.status, done.outcome.reason) == ("over_budget", fate.PROTECTED)
     assert done.outcome.after < done.outcome.before
 
 
@@ -170,7 +170,7 @@ def test_lone_surrogates_are_written_as_they_came(large, planner):
 
 def test_a_blank_line_is_no_row(planner):
     """It stays where it is."""
-    assert compress(b" \n", 1, planner) == row.Done(b" \n")
+    assert compress(b" \n", 1, planner) == fate.Done(b" \n")
 
 
 def test_every_line_keeps_its_end(large, planner):

@@ -57,6 +57,19 @@ def test_a_file_is_compressed_and_the_report_is_shown(command, rows):
     assert len(Path("out.jsonl").read_text().splitlines()) == 12
 
 
+def test_a_split_says_how_many_rows_were_written(command, rows):
+    """The sum is that of the rows that came in."""
+    done = command("compress", rows, "--out", "out.jsonl", "--strategy", "split", *BUDGET)
+    assert done.code == 0, done.err
+    written = len(Path("out.jsonl").read_text().splitlines())
+    assert written > 12
+    assert done.out == (
+        "12 rows = 9 unchanged + 3 compressed + 0 over budget + 0 failed\n"
+        f"{written} rows written: some were split into pieces\nwritten: out.jsonl\n"
+    )
+    assert f"rows written     {written}: rows over the budget were split" in done.err
+
+
 def test_rows_that_failed_or_miss_the_budget_are_told_by_the_exit_code(command, rows):
     """Every row is there all the same."""
     rows.write_text(rows.read_text() + "no json\n")
@@ -97,6 +110,7 @@ def test_reports_that_can_not_be_written_are_told(command, rows):
         (("missing.jsonl", "--out", "o.jsonl"), 2, "there is no missing.jsonl"),
         (("rows.jsonl", "--out", "rows.jsonl"), 2, "is the input itself"),
         (("rows.jsonl", "--out", "o.jsonl", "--strategy", "lader"), 2, "Did you mean ladder?"),
+        (("rows.jsonl", "--out", "o.jsonl", "--strategy", "splitt"), 2, "Did you mean split?"),
         (("rows.jsonl", "--out", "o.jsonl", "--tokenizer", "o20k"), 2, "Did you mean 'o200k'?"),
         (("rows.jsonl", "--out", "o.jsonl", "--sample", "much"), 2, "15% or 0.15"),
         (("rows.jsonl", "--out", "rows.jsonl/o.jsonl"), 74, "can't be written"),
@@ -129,7 +143,8 @@ def test_help_names_every_option_and_the_exit_codes(command):
     done = command("compress", "--help")
     for item in fields(Options):
         assert f"--{item.name.replace('_', '-')}" in done.out
-    for word in ("NAME.rejects", "Exits with 0", "over_budget", "--dry-run says"):
+    words = ("NAME.rejects", "Exits with 0", "over_budget", "--dry-run says", "writes more rows")
+    for word in words:
         assert word in done.out
 
 

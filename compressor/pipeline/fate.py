@@ -1,0 +1,124 @@
+"""A row as it came, what it is planned with, and what became of it. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from compressor import rows
+from compressor.boundaries import head_of, tails_of
+from compressor.errors import RowError
+from compressor.pipeline.numbers import decode
+from compressor.plan import Budget, Counter, Plan, Strategy
+from compressor.report.outcome import RowOutcome
+from compressor.trajectory import Trajectory, Turn, as_written
+from recorder.messages import Json
+from recorder.shapes import object_of, text_in
+
+PROTECTED = "the turns that stay alone are over the budget"
+NOTHING_MORE = "nothing more may be taken"
+LONGER = "it would have become longer"
+NO_JSON = "not JSON"
+NO_TRAJECTORY = "no trajectory"
+BROKE = "its planning broke"
+
+_DETAIL = 300
+
+
+class Planner(msgspec.Struct, frozen=True):
+    """What rows are planned with; ``asks`` says that a model writes the digests afterwards.
+
+    Without a ``strategy`` a row that does not fit is split.
+    """
+
+    name: str
+    strategy: Strategy | None
+    budget: Budget
+    counter: Counter
+    asks: bool = False
+
+
+class Done(msgspec.Struct, frozen=True):
+    """A line as it is to be written, and what became of its row; blank lines have no row.
+
+    A row that was split has become several lines.
+
+    ``detail`` says more about a row that failed. ``plan`` is there where a model is to be asked
+    for its digests.
+    """
+
+    line: bytes
+    outcome: RowOutcome | None = None
+    detail: str = ""
+    plan: Plan | None = None
+
+
+class Given(msgspec.Struct, frozen=True):
+    """A row as it came: its line with and without its end, what it says, and its tokens."""
+
+    line: bytes
+    body: bytes
+    name: str
+    row: dict[str, Json]
+    form: rows.RowFormat
+    trajectory: Trajectory
+    before: int
+
+
+def read(line: bytes, name: str, planner: Planner) -> Given | Done:
+    """Read the row on *line*, which is called *name* where it has no id of its own.
+
+    Raises:
+        RowError: it is no trajectory.
+    """
+    body = line.rstrip(b"\r\n")
+    try:
+        row = decode(body)
+    except ValueError as error:
+        return failed(line, name, planner, NO_JSON, str(error))
+    form = rows.reader_of(row)
+    fields = object_of(row)
+    trajectory = form.read(fields)
+    if not trajectory.turns:
+        raise RowError("the row has no turns")
+    before = measure(trajectory.turns, planner)
+    return Given(line, body, text_in(fields.get("id")) or name, fields, form, trajectory, before)
+
+
+def measure(turns: tuple[Turn, ...], planner: Planner) -> int:
+    """Count the tokens of *turns*, each with what it costs beside its texts."""
+    count = planner.counter.count
+    texts = sum(count(as_written(piece)) for turn in turns for piece in turn.pieces)
+    return texts + planner.budget.turn_tokens * len(turns)
+
+
+def failed(line: bytes, name: str, planner: Planner, reason: str, detail: str) -> Done:
+    """Keep *line* as it is: its row could not be compressed."""
+    outcome = RowOutcome(
+        row=writable(name),
+        status="failed",
+        before=0,
+        after=0,
+        budget=planner.budget.tokens,
+        strategy=planner.name,
+        counter=planner.counter.name,
+        exact=planner.counter.exact,
+        reason=reason,
+    )
+    return Done(line, outcome, writable(detail[:_DETAIL]))
+
+
+def reason_of(trajectory: Trajectory, planner: Planner) -> str:
+    """Say why a row is over its budget: what no strategy may take has no room, or it took all."""
+    tail = tails_of(trajectory, planner.budget.last_turns)[-1]
+    stays = (*trajectory.turns[: head_of(trajectory)], *trajectory.turns[tail:])
+    return PROTECTED if measure(stays, planner) > planner.budget.tokens else NOTHING_MORE
+
+
+def assistant_turns(turns: tuple[Turn, ...]) -> int:
+    """How many of *turns* are the model's."""
+    return sum(turn.role == "assistant" for turn in turns)
+
+
+def writable(text: str) -> str:
+    """Take out what UTF-8 has no form for."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,120 @@
+"""A row that is over its budget in several rows, of which each is within it. Pure.
+
+Each piece is a row of its own: the head of the row it comes from, and some of its steps.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from compressor import rows
+from compressor.boundaries import head_of
+from compressor.pipeline.fate import (
+    LONGER,
+    Done,
+    Given,
+    Planner,
+    assistant_turns,
+    failed,
+    measure,
+    reason_of,
+    writable,
+)
+from compressor.pipeline.numbers import decode, encode
+from compressor.pipeline.provenance import KEY, Part, part_of, provenance
+from compressor.plan import Plan
+from compressor.report.outcome import RowOutcome
+from compressor.strategies.split import split
+from compressor.trajectory import Trajectory, Turn
+from recorder.messages import Json
+from recorder.shapes import object_of
+
+
+class Written(msgspec.Struct, frozen=True):
+    """A piece as it is written, without the end of its line, and what became of it."""
+
+    content: bytes
+    outcome: RowOutcome
+
+
+def divided(given: Given, planner: Planner) -> Done:
+    """Split *given*, whose lines come in the order of its turns; it keeps its name in the report.
+
+    Where no piece would be within the budget, the row stays in one piece.
+
+    Raises:
+        RowError: a plan is not for this row.
+        ValueError: a piece can't be written.
+    """
+    plans = split(given.trajectory, planner.budget, planner.counter)
+    if all(plan.after > planner.budget.tokens for plan in plans):
+        plans = (Plan(planner.name, given.before, given.before),)
+    made = [
+        _written(given, plan, _part(given, plan, (number, len(plans))), planner)
+        for number, plan in enumerate(plans, 1)
+    ]
+    longest = max(piece.outcome.after for piece in made)
+    if longest > given.before:
+        grown = f"{given.before} to {longest} tokens"
+        return failed(given.line, given.name, planner, LONGER, grown)
+    return _joined(given, made)
+
+
+def _part(given: Given, plan: Plan, place: tuple[int, int]) -> Part:
+    """Say which turns of the row *plan* leaves."""
+    gone = {at for cut in plan.cuts for at in range(cut.first, cut.last + 1)}
+    count = len(given.trajectory.turns)
+    kept = [at for at in range(head_of(given.trajectory), count) if at not in gone]
+    first, last = (kept[0], kept[-1]) if kept else (0, count - 1)
+    return Part(*place, first, last, given.row.get("id"))
+
+
+def _written(given: Given, plan: Plan, part: Part, planner: Planner) -> Written:
+    """Make a row of one piece, and count it as it was written."""
+    row = given.form.apply(given.row, plan)
+    if part.pieces > 1:
+        row = _named(row, part)
+    turns = _read_again(row)
+    after = measure(turns, planner)
+    fits = after <= planner.budget.tokens
+    outcome = RowOutcome(
+        row=writable(given.name),
+        status="compressed" if fits else "over_budget",
+        before=given.before,
+        after=after,
+        budget=planner.budget.tokens,
+        strategy=planner.name,
+        counter=planner.counter.name,
+        exact=planner.counter.exact,
+        reason="" if fits else reason_of(Trajectory(turns), planner),
+    )
+    said = {**provenance(given.body, plan, outcome, planner.budget), **part_of(part)}
+    if KEY in given.row:
+        said["earlier"] = given.row[KEY]
+    return Written(encode({**row, KEY: said}), outcome)
+
+
+def _named(row: dict[str, Json], part: Part) -> dict[str, Json]:
+    """Give a piece an id of its own, where its row has one that can be told from others."""
+    if isinstance(part.id, bool) or not isinstance(part.id, (str, int)) or part.id == "":
+        return row
+    return {**row, "id": f"{part.id}/piece-{part.piece}"}
+
+
+def _read_again(row: dict[str, Json]) -> tuple[Turn, ...]:
+    written = decode(encode(row))
+    return rows.reader_of(written).read(object_of(written)).turns
+
+
+def _joined(given: Given, made: list[Written]) -> Done:
+    """Put the pieces below each other: the last has the end that the row's line had."""
+    end = given.line[len(given.body) :]
+    worst = max((piece.outcome for piece in made), key=lambda outcome: outcome.after)
+    turns = assistant_turns(given.trajectory.turns)
+    outcome = msgspec.structs.replace(
+        worst,
+        assistant_before=turns,
+        assistant_after=turns,
+        pieces=tuple(piece.outcome.after for piece in made) if len(made) > 1 else (),
+    )
+    return Done((end or b"\n").join(piece.content for piece in made) + end, outcome)
