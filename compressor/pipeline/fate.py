@@ -8,6 +8,7 @@ from compressor import rows
 from compressor.boundaries import head_of, tails_of
 from compressor.errors import RowError
 from compressor.pipeline.numbers import decode
+from compressor.pipeline.rendering import Chat, rendered
 from compressor.plan import Budget, Counter, Plan, Strategy
 from compressor.report.outcome import RowOutcome
 from compressor.trajectory import Trajectory, Turn, as_written
@@ -20,6 +21,9 @@ LONGER = "it would have become longer"
 NO_JSON = "not JSON"
 NO_TRAJECTORY = "no trajectory"
 BROKE = "its planning broke"
+
+TRIES = 3
+"""Plans for a row that its template makes longer than was thought."""
 
 _DETAIL = 300
 
@@ -35,6 +39,7 @@ class Planner(msgspec.Struct, frozen=True):
     budget: Budget
     counter: Counter
     asks: bool = False
+    chat: Chat | None = None
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -53,7 +58,11 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Given(msgspec.Struct, frozen=True):
-    """A row as it came: its line with and without its end, what it says, and its tokens."""
+    """A row as it came: its line with and without its end, what it says, and its tokens.
+
+    ``around`` are those of ``before`` that stand in no turn, where ``is_rendered`` says that a
+    template wrote the row; fewer than none where it leaves things out.
+    """
 
     line: bytes
     body: bytes
@@ -62,6 +71,8 @@ class Given(msgspec.Struct, frozen=True):
     form: rows.RowFormat
     trajectory: Trajectory
     before: int
+    around: int = 0
+    is_rendered: bool = False
 
 
 def read(line: bytes, name: str, planner: Planner) -> Given | Done:
@@ -80,8 +91,23 @@ def read(line: bytes, name: str, planner: Planner) -> Given | Done:
     trajectory = form.read(fields)
     if not trajectory.turns:
         raise RowError("the row has no turns")
-    before = measure(trajectory.turns, planner)
-    return Given(line, body, text_in(fields.get("id")) or name, fields, form, trajectory, before)
+    plain = measure(trajectory.turns, planner)
+    given = Given(line, body, text_in(fields.get("id")) or name, fields, form, trajectory, plain)
+    whole = rendered(fields, planner.chat, planner.counter)
+    if whole is None:
+        return given
+    return msgspec.structs.replace(given, before=whole, around=whole - plain, is_rendered=True)
+
+
+def plainly(given: Given) -> Given:
+    """Give *given* as it is counted without a template."""
+    plain = given.before - given.around
+    return msgspec.structs.replace(given, before=plain, around=0, is_rendered=False)
+
+
+def room_of(given: Given, budget: Budget) -> Budget:
+    """Take from *budget* what stands in no turn, as a plan counts turns only."""
+    return msgspec.structs.replace(budget, tokens=max(1, budget.tokens - given.around))
 
 
 def measure(turns: tuple[Turn, ...], planner: Planner) -> int:
@@ -107,11 +133,12 @@ def failed(line: bytes, name: str, planner: Planner, reason: str, detail: str) -
     return Done(line, outcome, writable(detail[:_DETAIL]))
 
 
-def reason_of(trajectory: Trajectory, planner: Planner) -> str:
+def reason_of(trajectory: Trajectory, planner: Planner, around: int) -> str:
     """Say why a row is over its budget: what no strategy may take has no room, or it took all."""
     tail = tails_of(trajectory, planner.budget.last_turns)[-1]
     stays = (*trajectory.turns[: head_of(trajectory)], *trajectory.turns[tail:])
-    return PROTECTED if measure(stays, planner) > planner.budget.tokens else NOTHING_MORE
+    least = measure(stays, planner) + around
+    return PROTECTED if least > planner.budget.tokens else NOTHING_MORE
 
 
 def assistant_turns(turns: tuple[Turn, ...]) -> int:

@@ -41,6 +41,8 @@ class Options:
     """Turns at the end that stay as they are."""
     turn_tokens: int = 4
     """Tokens that a turn costs beside its texts."""
+    chat_template: str | None = None
+    """Count what this template writes: a .jinja, a folder or ORG/NAME; --turn-tokens is its own."""
     look_ahead: bool = False
     """Let a plan see what later turns use; not for training data."""
     sample: str | None = None

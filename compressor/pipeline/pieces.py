@@ -17,12 +17,15 @@ from compressor.pipeline.fate import (
     assistant_turns,
     failed,
     measure,
+    plainly,
     reason_of,
+    room_of,
     writable,
 )
 from compressor.pipeline.numbers import decode, encode
 from compressor.pipeline.provenance import KEY, Part, part_of, provenance
-from compressor.plan import Plan
+from compressor.pipeline.rendering import rendered, told
+from compressor.plan import Budget, Plan
 from compressor.report.outcome import RowOutcome
 from compressor.strategies.split import split
 from compressor.trajectory import Trajectory, Turn
@@ -46,18 +49,32 @@ def divided(given: Given, planner: Planner) -> Done:
         RowError: a plan is not for this row.
         ValueError: a piece can't be written.
     """
-    plans = split(given.trajectory, planner.budget, planner.counter)
-    if all(plan.after > planner.budget.tokens for plan in plans):
-        plans = (Plan(planner.name, given.before, given.before),)
-    made = [
-        _written(given, plan, _part(given, plan, (number, len(plans))), planner)
-        for number, plan in enumerate(plans, 1)
-    ]
+    budget = room_of(given, planner.budget)
+    made = _made(given, planner, budget)
     longest = max(piece.outcome.after for piece in made)
+    over = longest - planner.budget.tokens
+    if given.is_rendered and 0 < over < budget.tokens:  # its template writes more than was thought
+        less = msgspec.structs.replace(budget, tokens=budget.tokens - over)
+        made = min(made, _made(given, planner, less), key=_missed)
+        longest = max(piece.outcome.after for piece in made)
     if longest > given.before:
         grown = f"{given.before} to {longest} tokens"
         return failed(given.line, given.name, planner, LONGER, grown)
     return _joined(given, made)
+
+
+def _made(given: Given, planner: Planner, budget: Budget) -> list[Written]:
+    plans = split(given.trajectory, budget, planner.counter)
+    if all(plan.after > budget.tokens for plan in plans):
+        plans = (Plan(planner.name, given.before, given.before),)
+    return [
+        _written(given, plan, _part(given, plan, (number, len(plans))), planner)
+        for number, plan in enumerate(plans, 1)
+    ]
+
+
+def _missed(made: list[Written]) -> int:
+    return sum(piece.outcome.status == "over_budget" for piece in made)
 
 
 def _part(given: Given, plan: Plan, place: tuple[int, int]) -> Part:
@@ -75,7 +92,9 @@ def _written(given: Given, plan: Plan, part: Part, planner: Planner) -> Written:
     if part.pieces > 1:
         row = _named(row, part)
     turns = _read_again(row)
-    after = measure(turns, planner)
+    after = rendered(row, planner.chat, planner.counter) if given.is_rendered else None
+    if after is None:
+        given, after = plainly(given), measure(turns, planner)
     fits = after <= planner.budget.tokens
     outcome = RowOutcome(
         row=writable(given.name),
@@ -86,9 +105,10 @@ def _written(given: Given, plan: Plan, part: Part, planner: Planner) -> Written:
         strategy=planner.name,
         counter=planner.counter.name,
         exact=planner.counter.exact,
-        reason="" if fits else reason_of(Trajectory(turns), planner),
+        reason="" if fits else reason_of(Trajectory(turns), planner, given.around),
     )
     said = {**provenance(given.body, plan, outcome, planner.budget), **part_of(part)}
+    said.update(told(planner.chat, is_rendered=given.is_rendered))
     if KEY in given.row:
         said["earlier"] = given.row[KEY]
     return Written(encode({**row, KEY: said}), outcome)

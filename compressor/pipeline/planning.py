@@ -10,6 +10,7 @@ from compressor import strategies, tokens
 from compressor.errors import OptionError
 from compressor.pipeline.fate import Done, Planner
 from compressor.pipeline.options import Options, meant
+from compressor.pipeline.rendering import Chat
 from compressor.pipeline.row import compress
 from compressor.plan import Budget
 
@@ -29,6 +30,7 @@ class Setup(msgspec.Struct, frozen=True):
     share: float = 1.0
     seed: int = 0
     asks: bool = False
+    template: str | None = None
 
 
 def setup_of(options: Options) -> Setup:
@@ -46,18 +48,35 @@ def setup_of(options: Options) -> Setup:
         options.target_tokens, options.turn_tokens, options.last_turns, options.look_ahead
     )
     asks = options.summarizer is not None and not options.dry_run
-    return Setup(options.strategy, options.tokenizer, budget, options.share, options.seed, asks)
+    return Setup(
+        strategy=options.strategy,
+        tokenizer=options.tokenizer,
+        budget=budget,
+        share=options.share,
+        seed=options.seed,
+        asks=asks,
+        template=options.chat_template,
+    )
 
 
 def planner_of(setup: Setup) -> Planner:
     """Load what *setup* names.
 
     Raises:
-        OptionError: there is no such strategy or tokenizer.
+        OptionError: there is no such strategy, tokenizer or chat template.
     """
     strategy = None if setup.strategy == SPLIT else strategies.load(setup.strategy)
     counter = tokens.load(setup.tokenizer)
-    return Planner(setup.strategy, strategy, setup.budget, counter, setup.asks)
+    planner = Planner(setup.strategy, strategy, setup.budget, counter, setup.asks)
+    if setup.template is None:
+        return planner
+    template = tokens.load_template(setup.template)
+    each = template.turn_tokens(counter)
+    return msgspec.structs.replace(
+        planner,
+        budget=msgspec.structs.replace(setup.budget, turn_tokens=each),
+        chat=Chat(setup.template, template),
+    )
 
 
 def plan(lines: tuple[bytes, ...], first: int, planner: Planner, setup: Setup) -> list[Done]:

@@ -15,20 +15,24 @@ from compressor.pipeline.fate import (
     BROKE,
     LONGER,
     NO_TRAJECTORY,
+    TRIES,
     Done,
     Given,
     Planner,
     assistant_turns,
     failed,
     measure,
+    plainly,
     read,
     reason_of,
+    room_of,
     writable,
 )
 from compressor.pipeline.numbers import decode, encode
 from compressor.pipeline.pieces import divided
 from compressor.pipeline.provenance import KEY, is_settled, provenance
-from compressor.plan import Plan
+from compressor.pipeline.rendering import rendered, told
+from compressor.plan import Plan, Strategy
 from compressor.report.outcome import Digest, RowOutcome
 from compressor.trajectory import Trajectory
 from recorder.shapes import object_of
@@ -62,7 +66,9 @@ def finish(given: Given, plan: Plan, planner: Planner, digest: Digest) -> Done:
         row = given.form.apply(given.row, plan)
         written = decode(encode(row))
         turns = rows.reader_of(written).read(object_of(written)).turns
-    after = measure(turns, planner)
+    after = rendered(row, planner.chat, planner.counter) if given.is_rendered else None
+    if after is None:
+        given, after = plainly(given), measure(turns, planner)
     if after > given.before:
         return failed(given.line, given.name, planner, LONGER, f"{given.before} to {after} tokens")
     fits = after <= planner.budget.tokens
@@ -75,7 +81,7 @@ def finish(given: Given, plan: Plan, planner: Planner, digest: Digest) -> Done:
         strategy=planner.name,
         counter=planner.counter.name,
         exact=planner.counter.exact,
-        reason="" if fits else reason_of(Trajectory(turns), planner),
+        reason="" if fits else reason_of(Trajectory(turns), planner, given.around),
         edits=dict(Tally(edit.kind for edit in plan.edits)),
         cuts=len(plan.cuts),
         assistant_before=assistant_turns(given.trajectory.turns),
@@ -84,6 +90,7 @@ def finish(given: Given, plan: Plan, planner: Planner, digest: Digest) -> Done:
         looked_ahead=plan.looked_ahead,
     )
     said = provenance(given.body, plan, outcome, planner.budget)
+    said.update(told(planner.chat, is_rendered=given.is_rendered))
     if KEY in given.row:
         said["earlier"] = given.row[KEY]
     marked = {**row, KEY: said}
@@ -96,16 +103,35 @@ def has_digest(plan: Plan) -> bool:
 
 
 def _compressed(given: Given, planner: Planner) -> Done:
-    settled = is_settled(given.row.get(KEY), planner.name, planner.counter, planner.budget)
-    if given.before <= planner.budget.tokens or settled:
+    if given.before <= planner.budget.tokens or _is_settled(given, planner):
         return _kept(given, planner)
     if planner.strategy is None:
         return divided(given, planner)
-    plan = planner.strategy(given.trajectory, planner.budget, planner.counter)
-    done = finish(given, plan, planner, "local" if has_digest(plan) else "none")
+    plan, done = _fitted(given, planner, planner.strategy)
     if planner.asks and has_digest(plan):
         return msgspec.structs.replace(done, plan=plan)
     return done
+
+
+def _is_settled(given: Given, planner: Planner) -> bool:
+    said = given.row.get(KEY)
+    name = planner.chat.name if planner.chat else None
+    same = object_of(said).get("template") == name
+    return same and is_settled(said, planner.name, planner.counter, planner.budget)
+
+
+def _fitted(given: Given, planner: Planner, strategy: Strategy) -> tuple[Plan, Done]:
+    """Plan for the room that there is; with less where a template writes more than was thought."""
+    budget = room_of(given, planner.budget)
+    tries = TRIES if given.is_rendered else 1
+    while True:
+        plan = strategy(given.trajectory, budget, planner.counter)
+        done = finish(given, plan, planner, "local" if has_digest(plan) else "none")
+        over = done.outcome.after - planner.budget.tokens if done.outcome else 0
+        tries -= 1
+        if not tries or over <= 0 or budget.tokens <= over:
+            return plan, done
+        budget = msgspec.structs.replace(budget, tokens=budget.tokens - over)
 
 
 def _kept(given: Given, planner: Planner) -> Done:
@@ -121,7 +147,7 @@ def _kept(given: Given, planner: Planner) -> Done:
         strategy=planner.name,
         counter=planner.counter.name,
         exact=planner.counter.exact,
-        reason="" if fits else reason_of(given.trajectory, planner),
+        reason="" if fits else reason_of(given.trajectory, planner, given.around),
         assistant_before=turns,
         assistant_after=turns,
     )

@@ -32,6 +32,7 @@ SEMANTIC = (
     "tokenizer",
     "last_turns",
     "turn_tokens",
+    "chat_template",
     "look_ahead",
     "sample",
     "seed",

@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from compressor import summarize
-from compressor.pipeline.fate import Done, Given, Planner, read
+from compressor.pipeline.fate import Done, Given, Planner, read, room_of
 from compressor.pipeline.options import Options
 from compressor.pipeline.row import finish
 from compressor.plan import Cut, Plan
@@ -61,7 +61,7 @@ class Model:
 
     async def _asked(self, given: Given, plan: Plan) -> Plan | None:
         """Give *plan* with what the model wrote for each cut; None where it wrote nothing."""
-        free = max(0, self._planner.budget.tokens - plan.after)
+        free = max(0, room_of(given, self._planner.budget).tokens - plan.after)
         cuts: list[Cut] = []
         for cut in plan.cuts:
             written = await self._summary(given, cut, free) if cut.text else cut

@@ -128,7 +128,8 @@ def _door(module: str) -> ModuleType:
         package = (error.name or "").partition(".")[0]
         if package not in _PACKAGES:
             raise
+        instead = "" if package == "jinja2" else "; 'estimate' counts without it, but not exactly"
         raise TokenizerError(
             f"This needs the package {package}, which is not installed: "
-            f"pip install '{_PACKAGES[package]}'; 'estimate' counts without it, but not exactly"
+            f"pip install '{_PACKAGES[package]}'{instead}"
         ) from error

@@ -17,7 +17,7 @@ GROUPS = {
     "Limits": "max_turns max_tokens session_timeout max_cost_usd deadline drain_timeout",
     "Tools": "toolsets sandbox tool_timeout tool_output keep_workspaces workspace_on_crash",
     "Output": "out name overwrite progress sync",
-    "Budget": "target_tokens strategy tokenizer last_turns turn_tokens look_ahead",
+    "Budget": "target_tokens strategy tokenizer last_turns turn_tokens chat_template look_ahead",
     "Rows": "sample failed workers row_timeout",
     "Summaries": "summarizer summaries",
     "Report": "metrics html",

@@ -112,6 +112,8 @@ def test_reports_that_can_not_be_written_are_told(command, rows):
         (("rows.jsonl", "--out", "o.jsonl", "--strategy", "lader"), 2, "Did you mean ladder?"),
         (("rows.jsonl", "--out", "o.jsonl", "--strategy", "splitt"), 2, "Did you mean split?"),
         (("rows.jsonl", "--out", "o.jsonl", "--tokenizer", "o20k"), 2, "Did you mean 'o200k'?"),
+        (("rows.jsonl", "--out", "o.jsonl", "--chat-template", "no.jinja"), 2, "can't be read"),
+        (("rows.jsonl", "--out", "o.jsonl", "--chat-template", "o/no"), 2, "has no chat template"),
         (("rows.jsonl", "--out", "o.jsonl", "--sample", "much"), 2, "15% or 0.15"),
         (("rows.jsonl", "--out", "rows.jsonl/o.jsonl"), 74, "can't be written"),
         (("rows.jsonl", "--out", "o.jsonl", "--budget", "5"), 2, "--budget"),
