@@ -18,11 +18,14 @@ from compressor.pipeline.worker import DIED, TOO_LONG, Worker
 
 KILLER = """\
 import os
+import time
 import compressor.pipeline.planning as planning
 compress = planning.compress
 def deadly(line, number, planner):
     if b"deadly" in line:
         os._exit(9)
+    if b"endless" in line:
+        time.sleep(1_000_000)
     return compress(line, number, planner)
 planning.compress = deadly
 """
@@ -122,11 +125,14 @@ def test_a_row_that_kills_its_process_fails_alone(worker, small, line, tmp_path,
     assert done[1].outcome.reason == DIED
 
 
-def test_a_row_that_takes_too_long_fails(options, planner, small):
+def test_a_row_that_takes_too_long_fails(options, planner, line, tmp_path, monkeypatch):
     """It stays as it is, and the others get their turn."""
-    hasty = Worker(setup_of(options()), planner, 1e-9)
-    (done,) = hasty.ask(Chunk(1, 0, (small,)))
-    assert done.line == small
+    (tmp_path / "sitecustomize.py").write_text(KILLER)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
+    endless = line("endless")
+    hasty = Worker(setup_of(options()), planner, 0.05)
+    (done,) = hasty.ask(Chunk(1, 0, (endless,)))
+    assert done.line == endless
     assert done.outcome
     assert done.outcome.reason == TOO_LONG
     hasty.close()
