@@ -16,6 +16,7 @@ from compressor.pipeline.provenance import KEY
 from compressor.pipeline.rendering import rendered
 
 WORDY = "{% for each in messages %}<|{{ each.role }}|>{{ each | tojson }}<|end|>\n{% endfor %}"
+PLAIN = "{% for each in messages %}<|{{ each.role }}|>{{ each.content }}{% endfor %}"
 TEMPLATE = (
     "{% if tools %}{{ tools | tojson }}{% endif %}"
     "{% if messages[-1].content == 'no' %}{{ raise_exception('no') }}{% endif %}" + WORDY
@@ -143,3 +144,22 @@ def test_processes_count_with_the_template_too(rows, tmp_path, template, options
     )
     assert result.report.statuses["compressed"] == 20
     assert (tmp_path / "out.jsonl").read_bytes().count(b'"rendered":true') == 20
+
+
+@pytest.mark.parametrize("strategy", ["window", "split"])
+def test_a_template_that_writes_more_than_was_thought_is_planned_for_again(
+    large, tmp_path, options, strategy
+):
+    """The first plan is over the budget as rendered: what goes costs less than what stays."""
+    path = tmp_path / "chat_template.jinja"
+    path.write_text(f"{PLAIN}{{% if messages | length < 25 %}}{'word ' * 300}{{% endif %}}")
+    asked = planner_of(
+        setup_of(options(chat_template=str(path), target_tokens=1_500, strategy=strategy))
+    )
+    source = json.loads(large)
+    source["messages"] += [{"role": "user", "content": "Go on."}, *source["messages"][-1:]]
+    done: Any = row.compress(json.dumps(source).encode(), 1, asked)
+    assert done.outcome.status == "compressed"
+    for text in done.line.splitlines():
+        written = json.loads(text)
+        assert written[KEY]["after"] == count(asked, str(path), written) <= 1_500
