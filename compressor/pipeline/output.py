@@ -120,6 +120,15 @@ class Partial:
                 write_rejects(self.progress, self.target, self._disk)
                 self._place()
 
+    def discard(self) -> None:
+        """Leave nothing of what was begun: it can't be gone on with."""
+        if self.standing.finished:
+            return
+        self._pending.clear()
+        for path in (self.rows, self.progress):
+            with suppress(OSError):
+                self._disk.remove(path)
+
     def close(self) -> None:
         """Give the files back; what is not durable yet is made so, where it can be."""
         with suppress(OSError):
@@ -199,7 +208,12 @@ def open_output(
     partial = Partial(target, disk)
     try:
         partial.begin(asked, overwrite=overwrite)
-        yield partial
+        try:
+            yield partial
+        except (OptionError, BaseExceptionGroup) as error:
+            if _is_refusal(error):
+                partial.discard()
+            raise
     finally:
         partial.close()
 
@@ -207,6 +221,11 @@ def open_output(
 def progress_of(target: Path) -> Path:
     """The file of the marks of *target*."""
     return target.with_name(f".{target.name}.progress")
+
+
+def _is_refusal(error: OptionError | BaseExceptionGroup) -> bool:
+    """Whether the input itself is at fault, so that going on would come to the same."""
+    return isinstance(error, OptionError) or error.subgroup(OptionError) is not None
 
 
 def taken(target: Path) -> str:

@@ -52,6 +52,23 @@ def folder_of(todo: tuple[Job, ...], out: Path | None) -> Path | None:
     return out
 
 
+def check_apart(job: Job) -> None:
+    """See that a file is not written over itself, whatever folders its names lead through.
+
+    A name that leads through a folder that is not there yet may come to mean another file once that
+    folder is made, so this is looked at again before the output takes its place.
+
+    Raises:
+        OptionError: the output is the input.
+    """
+    target = job.target
+    if target is None:
+        return
+    is_same = target.resolve() == job.source.resolve()
+    if is_same or (target.exists() and target.samefile(job.source)):
+        raise OptionError(f"--out {target} is the input itself: name another file")
+
+
 def _is_folder(source: Path) -> bool:
     try:
         status = source.stat()
@@ -72,6 +89,12 @@ def _files(folder: Path, options: Options) -> Iterator[Path]:
     if (folder / JOURNAL).is_dir():
         yield from _of_run(folder, options)
         return
+    runs = sorted(path.parent for path in folder.rglob(JOURNAL) if path.is_dir())
+    if runs:
+        raise OptionError(
+            f"{folder} holds a run in {runs[0]}: name the run, or a folder that holds files of "
+            "rows only"
+        )
     found = sorted(
         path
         for path in folder.rglob("*")
@@ -113,8 +136,7 @@ def _check(job: Job, options: Options) -> None:
     if target is None:
         return
     packing.check(target.name)
-    if target.exists() and target.samefile(job.source):
-        raise OptionError(f"--out {target} is the input itself: name another file")
+    check_apart(job)
     if target.is_dir():
         raise OptionError(f"--out {target} is a folder: name a file")
     if target.exists() and not options.overwrite and not progress_of(target).exists():

@@ -17,7 +17,7 @@ from compressor.pipeline import packing
 from compressor.pipeline.flow import Slot, planned
 from compressor.pipeline.options import Options, check
 from compressor.pipeline.output import Output, open_output, progress_of
-from compressor.pipeline.places import Job, folder_of, jobs
+from compressor.pipeline.places import Job, check_apart, folder_of, jobs
 from compressor.pipeline.planning import planner_of, setup_of
 from compressor.pipeline.progress import Tally, shown
 from compressor.pipeline.reading import Chunk, chunks
@@ -150,6 +150,7 @@ async def _compress(job: Job, work: Work, summaries: Summaries) -> None:
     asks = _ask(job, work)
     _begin(job, asks, work)
     with open_output(job.target, asks, work.disk, overwrite=work.options.overwrite) as output:
+        check_apart(job)  # again: by now all folders are there
         _tell_standing(job, output, work)
         if job.target and output.mark.lines:
             for mark in marks(progress_of(job.target)):
@@ -158,6 +159,7 @@ async def _compress(job: Job, work: Work, summaries: Summaries) -> None:
             await _plan(job, output, work, summaries)
             if _ask(job, work) != asks:
                 raise OptionError(f"{job.source} has changed while it was read: type it again")
+        check_apart(job)
         await to_thread.run_sync(output.finish)
 
 

@@ -174,3 +174,16 @@ def test_a_strategy_that_is_near_is_proposed():
     with pytest.raises(OptionError, match=r"Did you mean ladder\? Strategies: ladder, dedupe"):
         setup_of(Options(strategy="lader"))
     assert meant("zzzz", ("ladder",)) == ""
+
+
+def test_the_input_is_known_through_a_folder_that_is_not_there_yet(file):
+    """The folder would be made, and the name would then mean the input."""
+    out = file.parent / "missing" / ".." / file.name
+    with pytest.raises(OptionError, match="the input itself"):
+        jobs(file, out, Options(overwrite=True))
+
+
+def test_a_folder_of_runs_is_refused_and_a_run_named(run, tmp_path):
+    """Of a run only some files hold rows."""
+    with pytest.raises(OptionError, match=f"holds a run in {run}: name the run"):
+        jobs(tmp_path, tmp_path.parent / "out", Options())
