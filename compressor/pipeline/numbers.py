@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
+from json.encoder import encode_basestring  # the C one, where there is one
+from typing import NoReturn, cast
+
 import msgspec
 
-from recorder import json_text
-from recorder.errors import MisuseError
 from recorder.messages import Json
+from recorder.shapes import array_of, object_of
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_WORD = 18  # characters of an integer that fits into 64 bits for sure
 
 
 class Spelled(float):
@@ -24,7 +31,7 @@ def decode(content: bytes) -> Json:
     try:
         return _decoder.decode(content)
     except (msgspec.DecodeError, RecursionError):
-        return json_text.decode(content)
+        return _decode_loosely(content)
 
 
 def encode(row: Json) -> bytes:
@@ -39,12 +46,45 @@ def encode(row: Json) -> bytes:
         return _encode_loosely(row)
 
 
-def _encode_loosely(row: Json) -> bytes:
-    """Write what the fast path refuses: lone surrogates."""
+def _decode_loosely(content: bytes) -> Json:
+    """Read what the fast path refuses: lone surrogates."""
     try:
-        return json_text.encode(row)
-    except MisuseError as error:
-        raise ValueError(str(error)) from error
+        return json.loads(content, parse_float=_spelled, parse_int=_integer, parse_constant=_refuse)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _encode_loosely(row: Json) -> bytes:
+    """Write what the fast path refuses: lone surrogates, as the escapes they came as."""
+    try:
+        return _written(row).encode()
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"this can't be written as JSON: {error}") from error
+
+
+def _written(value: Json) -> str:
+    if isinstance(value, str):
+        return _SURROGATE.sub(_escape, encode_basestring(value))
+    if isinstance(value, dict):
+        fields = object_of(cast("Json", value))
+        keys = map(_written, fields)
+        return "{" + ",".join(map("{}:{}".format, keys, map(_written, fields.values()))) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_written, array_of(cast("Json", value)))) + "]"
+    return _encoder.encode(value).decode()
+
+
+def _escape(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _integer(text: str) -> Json:
+    """Read an integer; one that a machine word can't hold keeps its spelling."""
+    return int(text) if len(text) <= _WORD else _spelled(text)
 
 
 def _spelled(text: str) -> Spelled:
