@@ -52,4 +52,4 @@ def _turn(turn: Turn, at: int, changes: Changes) -> Turn:
         first = pieces.pop(0) if pieces else None
         joined = f"{changes.before[at]}{SEAM}{first.text}" if first else changes.before[at]
         pieces.insert(0, Piece(joined))
-    return Turn(turn.role, tuple(pieces))
+    return Turn(turn.role, tuple(pieces), turn.answers)

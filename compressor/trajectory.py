@@ -18,19 +18,22 @@ class Piece(msgspec.Struct, frozen=True):
     """One text of a turn; ``failed`` says that it is the result of a call that failed.
 
     ``block`` is the markup that the row holds the text in, where it does: that is what is counted.
+    ``call_id`` is what a call goes by, where its row says so.
     """
 
     text: str
     purpose: Purpose = "text"
     failed: bool = False
     block: str | None = None
+    call_id: str | None = None
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """One turn: who speaks, and what."""
+    """One turn: who speaks, and what; ``answers`` names the call that it is the result of."""
 
     role: Role
     pieces: tuple[Piece, ...]
+    answers: str | None = None
 
 
 class Trajectory(msgspec.Struct, frozen=True):

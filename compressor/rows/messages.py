@@ -62,7 +62,8 @@ def _turn(message: Json, at: int) -> Turn:
         shown = given[:40] if isinstance(given, str) else kind(given)
         raise RowError(f"message {at} has the role {shown!r}, not one of {', '.join(_ROLES)}")
     try:
-        return Turn(role, (*_content(fields, role), *_said(fields, at, role)))
+        pieces = (*_content(fields, role), *_said(fields, at, role))
+        return Turn(role, pieces, _id(fields, "tool_call_id") if role == "tool" else None)
     except FormatError as error:
         raise RowError(f"message {at}: {error}") from error
 
@@ -103,7 +104,12 @@ def _said(fields: dict[str, Json], at: int, role: Role) -> Iterator[Piece]:
     if calls is not None and (not isinstance(calls, list) or role != "assistant"):
         raise RowError(f'the "tool_calls" of message {at} are {kind(calls)} of {role}')
     for call in filter(None, array_of(calls)):
-        yield Piece(_call(call), "call")
+        yield Piece(_call(call), "call", call_id=_id(object_of(call), "id"))
+
+
+def _id(fields: dict[str, Json], key: str) -> str | None:
+    """What names a call; an empty name is none."""
+    return text_in(fields.get(key)) or None
 
 
 def _call(call: Json) -> str:
