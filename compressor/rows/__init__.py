@@ -59,14 +59,16 @@ def reader_of(row: Json) -> RowFormat:
     """Give the format that *row* is in, by the key its turns stand under.
 
     Raises:
-        RowError: it is no object, or has no turns.
+        RowError: it is no object, or has no turns, or has them under both keys.
     """
     if not isinstance(row, dict):
         raise RowError("the row is no JSON object")
     fields = object_of(cast("Json", row))
-    for key, name in _KEYS.items():
-        if fields.get(key) is not None:
-            return load(name)
+    found = [name for key, name in _KEYS.items() if fields.get(key) is not None]
+    if len(found) > 1:
+        raise RowError('the row has both "conversations" and "messages": which are its turns?')
+    if found:
+        return load(found[0])
     if "prompt" in fields:
         raise RowError('the row has a "prompt" only: nothing has happened yet')
     raise RowError('the row has neither "conversations" nor "messages"')

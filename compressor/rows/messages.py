@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
+import msgspec
+
 from compressor.errors import RowError
 from compressor.plan import Plan
 from compressor.rows.judging import is_failure
@@ -23,12 +25,14 @@ _ROLES: dict[str, Role] = {
     "tool": "tool",
     "function": "tool",
 }
+_FAILED = ("error", "failed", "failure", "timeout")
 
 
 def read(row: dict[str, Json]) -> Trajectory:
     """Read the messages of *row*.
 
-    A picture counts as ``[image]``, and a call as the JSON that a template writes of it.
+    A picture counts as ``[image]``, and a call as the JSON that a template writes of it. The tools
+    of the row, which a template writes too, are a piece of its first turn.
 
     Raises:
         RowError: it has no messages, or one that is none.
@@ -39,7 +43,8 @@ def read(row: dict[str, Json]) -> Trajectory:
     if not messages:
         raise RowError('"messages" is empty: there are no turns')
     found = array_of(cast("Json", messages))
-    return Trajectory(tuple(_turn(message, at) for at, message in enumerate(found)))
+    first, *others = (_turn(message, at) for at, message in enumerate(found))
+    return Trajectory((_equipped(first, row), *others))
 
 
 def apply(row: dict[str, Json], plan: Plan) -> dict[str, Json]:
@@ -50,6 +55,20 @@ def apply(row: dict[str, Json], plan: Plan) -> dict[str, Json]:
     """
     changes = changes_of(read(row), plan)
     return {**row, "messages": list(_messages(array_of(row["messages"]), changes))}
+
+
+def _equipped(turn: Turn, row: dict[str, Json]) -> Turn:
+    """Give the first turn with the row's tools, where no plan edits it or merges a summary in.
+
+    Results are edited by their number and summaries merged behind what a user says.
+    """
+    try:
+        given = [row[key] for key in ("tools", "functions") if row.get(key)]
+        tools = [Piece(one if isinstance(one, str) else spell(one)) for one in given]
+    except FormatError as error:
+        raise RowError(f'the "tools": {error}') from error
+    before, after = (tools, []) if turn.role == "user" else ([], tools)
+    return msgspec.structs.replace(turn, pieces=(*before, *turn.pieces, *after))
 
 
 def _turn(message: Json, at: int) -> Turn:
@@ -71,8 +90,9 @@ def _turn(message: Json, at: int) -> Turn:
 def _content(fields: dict[str, Json], role: Role) -> Iterator[Piece]:
     """The content first, so that the number of a piece is that of its part."""
     purpose: Purpose = "result" if role == "tool" else "text"
+    marked = fields.get("is_error") is True or fields.get("status") in _FAILED
     for text in _texts(fields.get("content")):
-        yield Piece(text, purpose, purpose == "result" and is_failure(text))
+        yield Piece(text, purpose, purpose == "result" and (marked or is_failure(text)))
 
 
 def _texts(content: Json) -> list[str]:
@@ -94,10 +114,8 @@ def _part(part: Json) -> str:
 
 def _said(fields: dict[str, Json], at: int, role: Role) -> Iterator[Piece]:
     """What a message holds beside its content: reasoning, a refusal and calls."""
-    for key in ("reasoning_content", "reasoning"):
-        if reasoning := text_in(fields.get(key)):
-            yield Piece(reasoning, "reasoning")
-            break
+    if reasoning := _reasoning(fields):
+        yield Piece(reasoning, "reasoning")
     if refusal := text_in(fields.get("refusal")):
         yield Piece(refusal)
     calls = fields.get("tool_calls")
@@ -105,6 +123,25 @@ def _said(fields: dict[str, Json], at: int, role: Role) -> Iterator[Piece]:
         raise RowError(f'the "tool_calls" of message {at} are {kind(calls)} of {role}')
     for call in filter(None, array_of(calls)):
         yield Piece(_call(call), "call", call_id=_id(object_of(call), "id"))
+    call = fields.get("function_call")
+    if call and (not isinstance(call, dict) or role != "assistant"):
+        raise RowError(f'the "function_call" of message {at} is {kind(call)} of {role}')
+    if call:
+        yield Piece(_call(cast("Json", call)), "call")
+
+
+def _reasoning(fields: dict[str, Json]) -> str:
+    """The reasoning; details of it are the same again where there is a text of it."""
+    told = text_in(fields.get("reasoning_content")) or text_in(fields.get("reasoning"))
+    details = fields.get("reasoning_details")
+    if told or not details:
+        return told
+    return "\n".join(map(_detail, array_of(details))) or spell(details)
+
+
+def _detail(detail: Json) -> str:
+    fields = object_of(detail)
+    return text_in(fields.get("text")) or text_in(fields.get("summary")) or spell(detail)
 
 
 def _id(fields: dict[str, Json], key: str) -> str | None:

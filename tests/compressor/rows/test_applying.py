@@ -132,6 +132,18 @@ def test_a_trajectory_is_changed_as_its_row_is():
     assert apply(form.read(row), made) == form.read(form.apply(row, made))
 
 
+@pytest.mark.parametrize("role", ["system", "user"])
+def test_tools_count_and_stay_where_they_are(role):
+    """The first turn is written without them, with a summary in it or not."""
+    turns = [{"role": role, "content": "Do."}, {"role": "assistant", "content": "a"}]
+    row, form = {"messages": turns, "tools": [{"name": "f"}]}, rows.load("messages")
+    made = plan(cut(1, 1, "SUM"))
+    written = form.apply(row, made)
+    assert written["tools"] == row["tools"]
+    assert "name" not in str(written["messages"])
+    assert apply(form.read(row), made) == form.read(written)
+
+
 OWN = '<tool_response>\n{"tool_call_id": "c", "name": "run", "content": "long"}\n</tool_response>'
 
 

@@ -32,6 +32,10 @@ def read(row):
         ({"messages": [{"role": "user", "tool_calls": []}]}, "tool_calls"),
         ({"messages": [{"role": "assistant", "tool_calls": {}}]}, "tool_calls"),
         ({"messages": [{"role": "user", "content": {"a": {1}}}]}, "message 0"),
+        ({"messages": [{"role": "user", "function_call": {"name": "a"}}]}, "function_call"),
+        ({"messages": [{"role": "assistant", "function_call": "a"}]}, "is a string of assistant"),
+        ({"messages": [{"role": "user"}], "tools": [{1}]}, "tools"),
+        ({"messages": [{"role": "user"}], "conversations": []}, "both"),
         ({"conversations": 3}, "a number, not a list"),
         ({"conversations": []}, "empty"),
         ({"conversations": ["x"]}, "turn 0 is a string"),
@@ -118,3 +122,47 @@ def test_free_text_is_read_as_the_recorder_reads_it():
     """A user's words are what they were before their markup was made harmless."""
     row = {"conversations": [{"from": "human", "value": "write <\\tool_call> twice"}]}
     assert read(row).turns[0].pieces[0].text == "write <tool_call> twice"
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (
+            {"function_call": {"name": "a", "arguments": "{}"}},
+            Piece('{"name": "a", "arguments": {}}', "call"),
+        ),
+        (
+            {"reasoning_details": [{"text": "a"}, {"summary": "b"}, {"data": "c"}]},
+            Piece('a\nb\n{"data": "c"}', "reasoning"),
+        ),
+        ({"reasoning_details": {"data": "c"}}, Piece('{"data": "c"}', "reasoning")),
+        ({"reasoning": "a", "reasoning_details": [{"text": "a"}]}, Piece("a", "reasoning")),
+    ],
+)
+def test_calls_and_reasoning_in_their_other_forms_are_counted(message, expected):
+    """The form of calls before there were several, and reasoning in parts, but not twice."""
+    (turn,) = read({"messages": [{"role": "assistant", "content": None, **message}]}).turns
+    assert turn.pieces == (expected,)
+
+
+@pytest.mark.parametrize(
+    ("role", "texts"), [("system", ["x", '[{"a": 1}]']), ("user", ['[{"a": 1}]', "x"])]
+)
+def test_the_tools_of_a_row_count_in_its_first_turn(role, texts):
+    """They stand where no summary is merged; without tools there is nothing more."""
+    row = {"messages": [{"role": role, "content": "x"}, {"role": "assistant", "content": "y"}]}
+    first, last = read({**row, "tools": [{"a": 1}]}).turns
+    assert [piece.text for piece in first.pieces] == texts
+    assert last == Turn("assistant", (Piece("y"),))
+    assert len(read({**row, "tools": [], "functions": '[{"a": 1}]'}).turns[0].pieces) == len(texts)
+    assert read({**row, "tools": None}) == read(row)
+
+
+@pytest.mark.parametrize(
+    ("mark", "failed"),
+    [({"is_error": True}, True), ({"status": "error"}, True), ({"status": "ok"}, False)],
+)
+def test_a_result_that_its_message_marks_as_failed_is_failed(mark, failed):
+    """Whatever its text says."""
+    (turn,) = read({"messages": [{"role": "tool", "content": "fine", **mark}]}).turns
+    assert turn.pieces == (Piece("fine", "result", failed=failed),)
