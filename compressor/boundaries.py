@@ -2,12 +2,13 @@
 
 The unit of cutting is a *step*: an assistant turn with everything up to the next one. That is its
 results (parallel ones too), and whatever the user says before the model speaks again: where an
-agent has no tool calls, an observation comes as a user turn. A step always begins with an assistant
-turn, so that cutting whole steps behind the head leaves no result without its call and no two turns
-of one role side by side that were not there.
+agent has no tool calls, an observation comes as a user turn. Where a result comes only after the
+model has spoken again, the step runs on to it. A step always begins with an assistant turn, so that
+cutting whole steps behind the head leaves no result without its call and no two turns of one role
+side by side that were not there.
 
-The *head* runs to the first user turn (and those directly behind it), or over the leading system
-turns where the user never speaks. The *tail* is the last turns, widened to whole steps.
+The *head* is what is said before the model speaks. The *tail* is the last turns, widened to whole
+steps.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from compressor.answering import answers
 from compressor.trajectory import Trajectory, Turn
 
 _FENCE = "```"
@@ -29,13 +31,16 @@ class Step(msgspec.Struct, frozen=True):
 
 
 def head_of(trajectory: Trajectory) -> int:
-    """Give the number of turns in the head."""
-    roles = [turn.role for turn in trajectory.turns]
-    if "user" not in roles:
-        return next((at for at, role in enumerate(roles) if role != "system"), len(roles))
-    end = roles.index("user") + 1
-    while end < len(roles) and roles[end] in ("system", "user"):
-        end += 1
+    """Give the number of turns in the head: the system's and the user's before all others.
+
+    A greeting of the model's before the user first speaks belongs to it: the task comes after it.
+    """
+    turns = trajectory.turns
+    end = _spoken(turns, 0)
+    greets = end < len(turns) and turns[end].role == "assistant" and not _calls(turns[end])
+    if greets and all(turn.role == "system" for turn in turns[:end]):
+        behind = _spoken(turns, end + 1)
+        return behind if any(turn.role == "user" for turn in turns[end + 1 : behind]) else end
     return end
 
 
@@ -47,8 +52,15 @@ def steps(trajectory: Trajectory) -> tuple[Step, ...]:
     begin, count = head_of(trajectory), len(trajectory.turns)
     if begin == count:
         return ()
-    starts = [begin]
-    starts += [at for at in range(begin + 1, count) if trajectory.turns[at].role == "assistant"]
+    reach = dict[int, int]()
+    for at, call in answers(trajectory):
+        if call is not None:
+            reach[call] = at
+    starts, end = [begin], reach.get(begin, begin)
+    for at in range(begin + 1, count):
+        if trajectory.turns[at].role == "assistant":
+            starts += [at] if at > end else []
+            end = max(end, reach.get(at, at))
     ends = [*(start - 1 for start in starts[1:]), count - 1]
     return tuple(map(Step, starts, ends))
 
@@ -87,6 +99,12 @@ def observations(trajectory: Trajectory) -> Iterator[tuple[int, int]]:
         turn = trajectory.turns[at]
         if turn.role == "user" and _acts(trajectory.turns[at - 1]):
             yield from ((at, n) for n in range(len(turn.pieces)))
+
+
+def _spoken(turns: tuple[Turn, ...], first: int) -> int:
+    """Where the turns of system and user from *first* on end."""
+    behind = range(first, len(turns))
+    return next((at for at in behind if turns[at].role not in ("system", "user")), len(turns))
 
 
 def _calls(turn: Turn) -> bool:

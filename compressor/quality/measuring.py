@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import msgspec
 
+from compressor.answering import answers
 from compressor.plan import Plan
 from compressor.quality.grounding import Grounding, ground
 from compressor.quality.held_out import RAREST, parts
@@ -23,7 +24,7 @@ class Quality(msgspec.Struct, frozen=True):
     """What a plan did to a row.
 
     ``tokens`` and all other pairs are (before, after). ``facts`` are found by the look of words, as
-    strategies find them, ``held_out`` in a way no strategy knows. ``orphans`` are results with no
+    strategies find them, ``held_out`` in a way no strategy knows. ``orphans`` are results of no
     call before them, ``doubled`` turns of user or assistant that follow one of the same role,
     ``failed`` kept results that were marked as failed, and how many of them still are.
     """
@@ -75,14 +76,8 @@ def kept_turns(before: Trajectory, plan: Plan) -> tuple[tuple[int, int], ...]:
 
 
 def orphans(trajectory: Trajectory) -> int:
-    """Count the turns with results that follow no call."""
-    count, called = 0, False
-    for turn in trajectory.turns:
-        if turn.role == "tool":
-            count += not called
-        else:
-            called = any(piece.purpose == "call" for piece in turn.pieces)
-    return count
+    """Count the turns with results that answer no call before them."""
+    return len({at for at, call in answers(trajectory) if call is None})
 
 
 def doubled(trajectory: Trajectory) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from compressor.answering import answers
 from compressor.boundaries import (
     Step,
     head_of,
@@ -30,10 +31,27 @@ def spoken(letters: str) -> Trajectory:
 
 @pytest.mark.parametrize(
     ("letters", "head"),
-    [("suat", 2), ("uuat", 2), ("ausat", 3), ("satat", 1), ("atat", 0), ("s", 1), ("", 0)],
+    [
+        ("suat", 2),
+        ("uuat", 2),
+        ("satat", 1),
+        ("satuat", 1),
+        ("atu", 0),
+        ("atat", 0),
+        ("s", 1),
+        ("", 0),
+    ],
 )
-def test_the_head_runs_to_the_first_user_turn(letters, head):
-    """Where the user never speaks it is the leading system turns."""
+def test_the_head_ends_before_the_model_first_acts(letters, head):
+    """It is what system and user say first; a user who speaks late does not make it longer."""
+    assert head_of(spoken(letters)) == head
+
+
+@pytest.mark.parametrize(
+    ("letters", "head"), [("ausa", 3), ("saua", 3), ("asa", 0), ("uaua", 1), ("aaua", 0)]
+)
+def test_a_greeting_before_the_task_belongs_to_the_head(letters, head):
+    """The task is what the user says after it; more than a greeting may be cut."""
     assert head_of(spoken(letters)) == head
 
 
@@ -88,3 +106,51 @@ def test_an_agent_that_acts_in_its_text_observes_in_user_turns():
         Turn("user", (Piece("Yes."),)),
     )
     assert list(observations(Trajectory(turns))) == [(2, 0)]
+
+
+def called(*ids: str | None) -> Turn:
+    """A turn with a call for each of *ids*."""
+    return Turn("assistant", tuple(Piece("call", "call", call_id=one) for one in ids))
+
+
+def result(call: str | None = None, count: int = 1) -> Turn:
+    """A turn with results."""
+    return Turn("tool", (Piece("r", "result"),) * count, call)
+
+
+@pytest.mark.parametrize(
+    ("turns", "expected"),
+    [
+        ((called("a"), called(), result("a")), [(2, 0)]),
+        ((called(None), called(), result()), [(2, 0)]),
+        ((called("a"), called(), result()), [(2, 0)]),
+        ((called(None), called(), result("a")), [(2, 0)]),
+        ((called("a"), called("b"), result("a"), result("b")), [(2, 0), (3, 1)]),
+        ((called("a"), called("b"), result("b"), result()), [(2, 1), (3, 0)]),
+        ((called(None), called("b"), result(), result()), [(2, 1), (3, 0)]),
+        ((called("b"), called(None), result(), result()), [(2, 1), (3, 0)]),
+        ((called("a"), result("a"), called("a"), result("a")), [(1, 0), (3, 2)]),
+        ((called(None, None), result(None, 2)), [(1, 0), (1, 0)]),
+        ((called(None), result(), result()), [(1, 0), (2, 0)]),
+        ((called("a"), result("z")), [(1, None)]),
+        ((called("a"), result("a"), called(), result()), [(1, 0), (3, None)]),
+        ((result("a"), Turn("tool", ())), [(0, None), (1, None)]),
+    ],
+)
+def test_a_result_answers_the_call_of_its_id_else_the_latest_that_waits(turns, expected):
+    """Where nothing waits, results go on answering the turn right before them."""
+    assert list(answers(Trajectory(turns))) == expected
+
+
+@pytest.mark.parametrize(
+    ("turns", "expected"),
+    [
+        ((called("a"), called(), result("a"), called("b"), result("b")), [(0, 2), (3, 4)]),
+        ((called("a"), called("b"), result("a"), called(), result("b")), [(0, 4)]),
+        ((called("a"), called(), called("b"), result("b")), [(0, 0), (1, 1), (2, 3)]),
+        ((called(None), called(), result(), called()), [(0, 2), (3, 3)]),
+    ],
+)
+def test_a_step_runs_until_its_calls_are_answered(turns, expected):
+    """A call that is never answered holds nothing together."""
+    assert steps(Trajectory(turns)) == tuple(Step(*pair) for pair in expected)

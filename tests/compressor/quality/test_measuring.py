@@ -74,6 +74,15 @@ def test_a_cut_through_a_step_is_seen():
     assert torn.doubled == (0, 1)
 
 
+def test_a_result_whose_call_is_gone_is_an_orphan_wherever_it_stands():
+    """It is known by the call's id, so another call before it does not hide that."""
+    call = Turn("assistant", (Piece("{}", "call", call_id="a"),))
+    other = Turn("assistant", (Piece("{}", "call", call_id="b"),))
+    before = Trajectory((ASKED, call, other, Turn("tool", (Piece("ok", "result"),), "a")))
+    torn = measured(Plan("window", 9, 1, (), (Cut(1, 1, "window", 1, 0, "", ""),)), before)
+    assert torn.orphans == (0, 1)
+
+
 def test_turns_are_followed_to_where_they_get():
     """A summary that becomes a turn moves what comes after it."""
     before = Trajectory((USES, USES, USES))

@@ -88,8 +88,10 @@ def _message_step(draw, number):
     ]
     reply = {"role": "assistant", "content": draw(CONTENTS), "reasoning_content": draw(TEXTS)}
     answered = draw(st.integers(0, len(calls)))
+    between = [{"role": "assistant", "content": draw(TEXTS)}] * draw(st.integers(0, 1))
     return [
         {**reply, "tool_calls": calls} if calls else reply,
+        *between,
         *(
             {"role": "tool", "tool_call_id": call["id"], "content": draw(CONTENTS)}
             for call in calls[:answered]
