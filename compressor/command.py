@@ -123,6 +123,8 @@ def _lines(result: Result) -> Iterator[str]:
         yield f"{result.report.written:,} rows written: some were split into pieces"
     if result.paid:
         yield f"{result.paid:,} answers of the model were paid for"
+    for reason, rows in result.fallbacks.items():
+        yield f"{rows:,} rows with a digest written here instead: {shown(reason)}"
     if not result.written:
         yield "nothing was written"
     for path in result.written:

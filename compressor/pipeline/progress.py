@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import anyio
 
 from compressor.pipeline.options import Progress
+from compressor.report.words import shown as printable
 
 _TICK_S = 0.5
 _PLAIN_S = 10.0
@@ -53,6 +54,12 @@ async def shown(tally: Tally, how: Progress) -> AsyncGenerator[None]:
         finally:
             tasks.cancel_scope.cancel()
             _write(f"\r{line(tally)}\x1b[K\n" if on_terminal else f"{line(tally)}\n")
+
+
+def tell(text: str, how: Progress) -> None:
+    """Say *text*, which may be of others, on a line of its own; nothing where none is wanted."""
+    if how != "none":
+        _write(f"\r\x1b[K{printable(text)}\n" if sys.stderr.isatty() else f"{printable(text)}\n")
 
 
 async def _on_terminal(tally: Tally) -> None:

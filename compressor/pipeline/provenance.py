@@ -24,6 +24,7 @@ def provenance(source: bytes, plan: Plan, outcome: RowOutcome, budget: Budget) -
         outcome: what came of it.
         budget: what it had to fit into.
     """
+    why: dict[str, Json] = {"digest_reason": outcome.digest_reason} if outcome.digest_reason else {}
     return {
         "status": outcome.status,
         "strategy": outcome.strategy,
@@ -36,6 +37,7 @@ def provenance(source: bytes, plan: Plan, outcome: RowOutcome, budget: Budget) -
         "after": outcome.after,
         "reason": outcome.reason,
         "digest": outcome.digest,
+        **why,
         "looked_ahead": outcome.looked_ahead,
         "edits": [*_edits(plan), *_cuts(plan)],
         "source": hashlib.sha256(source).hexdigest(),

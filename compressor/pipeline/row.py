@@ -32,7 +32,7 @@ from compressor.pipeline.numbers import decode, encode
 from compressor.pipeline.pieces import divided
 from compressor.pipeline.provenance import KEY, is_settled, provenance
 from compressor.pipeline.rendering import rendered, told
-from compressor.plan import Plan, Strategy
+from compressor.plan import Cut, Plan, Strategy
 from compressor.report.outcome import Digest, RowOutcome
 from compressor.trajectory import Trajectory
 from recorder.shapes import object_of
@@ -54,8 +54,8 @@ def compress(line: bytes, number: int, planner: Planner) -> Done:
         return failed(line, name, planner, BROKE, f"{type(error).__name__}: {error}")
 
 
-def finish(given: Given, plan: Plan, planner: Planner, digest: Digest) -> Done:
-    """Apply *plan* and judge what came out of it.
+def finish(given: Given, plan: Plan, planner: Planner, digest: Digest, why: str = "") -> Done:
+    """Apply *plan* and judge what came out of it; *why* a model's digest does not stand in it.
 
     Raises:
         RowError: the plan is not for this row.
@@ -87,6 +87,7 @@ def finish(given: Given, plan: Plan, planner: Planner, digest: Digest) -> Done:
         assistant_before=assistant_turns(given.trajectory.turns),
         assistant_after=assistant_turns(turns),
         digest=digest,
+        digest_reason=writable(why),
         looked_ahead=plan.looked_ahead,
     )
     said = provenance(given.body, plan, outcome, planner.budget)
@@ -98,8 +99,13 @@ def finish(given: Given, plan: Plan, planner: Planner, digest: Digest) -> Done:
 
 
 def has_digest(plan: Plan) -> bool:
-    """Whether a model can be asked for something in *plan*."""
-    return any(cut.kind != "window" for cut in plan.cuts)
+    """Whether a digest stands for something in *plan*; what went without a word has none."""
+    return any(map(is_digest, plan.cuts))
+
+
+def is_digest(cut: Cut) -> bool:
+    """Whether a digest stands for the turns of *cut*, which a model can be asked for."""
+    return bool(cut.text) and cut.kind != "window"
 
 
 def _compressed(given: Given, planner: Planner) -> Done:

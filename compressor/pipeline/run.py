@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -28,12 +29,15 @@ from compressor.pipeline.worker import Worker
 from compressor.report import Fold, Report
 from recorder.disk import Disk
 
+_REASONS, _REASON_CHARS = 20, 200
+
 
 class Result(msgspec.Struct, frozen=True):
     """What it came to.
 
     ``written`` are the files that hold the rows, ``rejects`` those that list rows that failed.
-    ``notes`` says what a person should know, ``paid`` how many answers of a model were paid for.
+    ``notes`` says what a person should know, ``paid`` how many answers of a model were paid for,
+    ``fallbacks`` for how many rows a model gave nothing to use, by reason.
     """
 
     report: Report
@@ -41,6 +45,7 @@ class Result(msgspec.Struct, frozen=True):
     rejects: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
     paid: int = 0
+    fallbacks: dict[str, int] = {}
     seconds: float = 0.0
 
 
@@ -58,11 +63,14 @@ class Work:
         self.fold = Fold({name: str(getattr(options, name)) for name in SEMANTIC})
         self.tally = Tally()
         self.notes: list[str] = []
+        self.fallbacks: Counter[str] = Counter()
 
     def take(self, mark: Mark) -> None:
         """Count what became of the rows before *mark*."""
         for outcome in mark.outcomes:
             self.fold.add(outcome)
+            if outcome.digest_reason:
+                self.fallbacks[_kind_of(outcome.digest_reason, self.fallbacks)] += 1
             self.tally.over += outcome.status == "over_budget"
             self.tally.failed += outcome.status == "failed"
         self.tally.rows += len(mark.outcomes)
@@ -113,8 +121,15 @@ async def run(source: Path, out: Path | None, options: Options, disk: Disk | Non
         rejects=tuple(path for path in map(rejects_of, targets) if path.exists()),
         notes=tuple(work.notes),
         paid=summaries.paid,
+        fallbacks=dict(work.fallbacks.most_common()),
         seconds=time.monotonic() - began,
     )
+
+
+def _kind_of(reason: str, known: Counter[str]) -> str:
+    """The reason a row is counted under; an endpoint that words each anew fills no memory."""
+    reason = reason[:_REASON_CHARS]
+    return reason if reason in known or len(known) < _REASONS else "other reasons"
 
 
 def first_of(error: BaseException) -> BaseException:

@@ -12,12 +12,16 @@ import msgspec
 
 from compressor import summarize
 from compressor.pipeline.fate import Done, Given, Planner, read, room_of
-from compressor.pipeline.options import Options
-from compressor.pipeline.row import finish
+from compressor.pipeline.options import Options, Progress
+from compressor.pipeline.progress import tell
+from compressor.pipeline.row import finish, is_digest
 from compressor.plan import Cut, Plan
 
 FOLDER = ".summaries"
 """Where summaries are kept that were paid for, beside the output."""
+
+
+_TOO_LONG = "with the model's summary the row is not within its budget"
 
 
 class Summaries(Protocol):
@@ -43,8 +47,12 @@ class Local:
 class Model:
     """Lets a model write them; made by :func:`open_summaries`."""
 
-    def __init__(self, summarizer: summarize.Summarizer, planner: Planner) -> None:
+    def __init__(
+        self, summarizer: summarize.Summarizer, planner: Planner, how: Progress = "none"
+    ) -> None:
         self.paid = 0
+        self._how: Progress = how
+        self._is_told = False
         self._summarizer = summarizer
         self._planner = planner
 
@@ -54,31 +62,42 @@ class Model:
         if done.plan is None or isinstance(given, Done):
             return done
         plan = await self._asked(given, done.plan)
-        rewritten = finish(given, plan, self._planner, "model") if plan else done
-        if plan is None or not _is_as_good(rewritten, done):
-            return finish(given, done.plan, self._planner, "fallback")
+        if isinstance(plan, str):
+            return finish(given, done.plan, self._planner, "digest_fallback", plan)
+        rewritten = finish(given, plan, self._planner, "model")
+        if not _is_as_good(rewritten, done):
+            return finish(given, done.plan, self._planner, "digest_fallback", _TOO_LONG)
         return rewritten
 
-    async def _asked(self, given: Given, plan: Plan) -> Plan | None:
-        """Give *plan* with what the model wrote for each cut; None where it wrote nothing."""
+    async def _asked(self, given: Given, plan: Plan) -> Plan | str:
+        """Give *plan* with what the model wrote for each cut, or why it wrote nothing for one."""
         free = max(0, room_of(given, self._planner.budget).tokens - plan.after)
         cuts: list[Cut] = []
         for cut in plan.cuts:
-            written = await self._summary(given, cut, free) if cut.text else cut
-            if written is None:
-                return None
+            written = await self._summary(given, cut, free) if is_digest(cut) else cut
+            if isinstance(written, str):
+                return written
             free -= written.after - cut.after
             cuts.append(written)
         return msgspec.structs.replace(plan, cuts=tuple(cuts))
 
-    async def _summary(self, given: Given, cut: Cut, free: int) -> Cut | None:
+    async def _summary(self, given: Given, cut: Cut, free: int) -> Cut | str:
         turns = given.trajectory.turns[cut.first : cut.last + 1]
         summary = await self._summarizer.summarize(turns, cut.after + free)
         self.paid += summary.paid
         if summary.status != "summarized":
-            return None
+            reason = summary.reason or "the model gave no reason"
+            if summary.closed:
+                self._tell(reason)
+            return reason
         after = self._planner.counter.count(summary.text)
         return msgspec.structs.replace(cut, text=summary.text, after=after)
+
+    def _tell(self, reason: str) -> None:
+        """Say once, while there is time to stop, that no model writes what is still to come."""
+        if not self._is_told:
+            self._is_told = True
+            tell(f"the summarizer is asked no more, digests are written here: {reason}", self._how)
 
 
 @asynccontextmanager
@@ -103,7 +122,7 @@ async def open_summaries(
         concurrency=options.concurrency,
     )
     async with summarize.open_summarizer(asked, planner.counter) as summarizer:
-        yield Model(summarizer, planner)
+        yield Model(summarizer, planner, options.progress)
 
 
 def _is_as_good(rewritten: Done, done: Done) -> bool:

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 Status: TypeAlias = Literal["unchanged", "compressed", "over_budget", "failed"]
-Digest: TypeAlias = Literal["none", "local", "model", "fallback"]
+Digest: TypeAlias = Literal["none", "local", "model", "digest_fallback"]
 
 
 class RowOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -15,11 +15,12 @@ class RowOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``before`` and ``after`` are tokens of the whole row; of a row that ``failed`` they are 0 when
     it could not be counted. ``edits`` has the number of edits of each kind, ``cuts`` how many
-    stretches of turns went. ``digest`` is ``fallback`` where a model was asked and its text could
-    not be used. ``reason`` says in a few words, the same for all rows of a kind, why a row is over
-    budget or failed. ``looked_ahead`` tells that facts of later turns decided what stayed.
-    ``pieces`` has the tokens of each row that was written where a row was split into several;
-    ``after`` is then the most of them.
+    stretches of turns went. ``digest`` is ``digest_fallback`` where a model was asked and its text
+    could not be used, and ``digest_reason`` says why; it is ``none`` where no digest was written.
+    ``reason`` says in a few words, the same for all rows of a kind, why a row is over budget or
+    failed. ``looked_ahead`` tells that facts of later turns decided what stayed. ``pieces`` has the
+    tokens of each row that was written where a row was split into several; ``after`` is then the
+    most of them.
     """
 
     row: str
@@ -36,5 +37,6 @@ class RowOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     assistant_before: int = 0
     assistant_after: int = 0
     digest: Digest = "none"
+    digest_reason: str = ""
     looked_ahead: bool = False
     pieces: tuple[int, ...] = ()

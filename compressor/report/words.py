@@ -16,7 +16,7 @@ LABELS = {
 DIGESTS = {
     "local": "written here",
     "model": "written by the model",
-    "fallback": "where the model gave none to use",
+    "digest_fallback": "where the model gave none to use",
 }
 
 

@@ -42,6 +42,11 @@ class Client:
         self._lost = 0
         self._closed: str | None = None
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the endpoint has shown that it is not worth asking any more."""
+        return self._closed is not None
+
     async def ask(self, prompt: Prompt) -> Answer:
         """Give the model's answer to *prompt*.
 

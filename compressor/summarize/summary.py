@@ -56,7 +56,8 @@ class Summary(msgspec.Struct, frozen=True):
     """A text that fits the room it was asked for.
 
     ``paid`` says how many answers of the model this call paid for (0 when all were kept from
-    before) and ``usage`` what they took; ``reason`` says why a local digest had to stand in.
+    before) and ``usage`` what they took; ``reason`` says why a local digest had to stand in, and
+    ``closed`` that the model is not asked any more, for this and all that follows.
     """
 
     text: str
@@ -64,6 +65,7 @@ class Summary(msgspec.Struct, frozen=True):
     paid: int = 0
     usage: Usage = Usage()
     reason: str | None = None
+    closed: bool = False
 
 
 class Summarizer(Protocol):

@@ -55,7 +55,8 @@ class Writer:
             return Summary(text, "summarized", len(paid), usage)
         last = len(turns) - 1
         text = local(Trajectory(turns), 0, last, room_tokens, self._counter)
-        return Summary(text, "digest_fallback", len(paid), usage, reason)
+        closed = self._client.is_closed
+        return Summary(text, "digest_fallback", len(paid), usage, reason, closed)
 
     async def _write_in_parts(
         self, turns: tuple[Turn, ...], room_tokens: int, paid: list[Usage]

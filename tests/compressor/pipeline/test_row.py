@@ -10,7 +10,7 @@ import pytest
 
 from compressor.pipeline import fate, row
 from compressor.pipeline.provenance import KEY
-from compressor.plan import Budget, Edit, Plan
+from compressor.plan import Budget, Cut, Edit, Plan
 
 
 def compress(content, number, planner) -> Any:
@@ -189,3 +189,14 @@ def test_a_hermes_row_is_a_row(planner):
 def test_names_come_from_ids(line, planner):
     """So a row is found again in a report."""
     assert compress(line("x-1"), 1, planner).outcome.row == "x-1"
+
+
+def test_turns_that_went_without_a_word_have_no_digest():
+    """Only what is written can be told to be of a model, or of this program."""
+    cut = Cut(1, 2, "digest", 100, 0, "", "")
+    plan = Plan("digest", 200, 100, (), (cut,))
+    assert not row.has_digest(plan)
+    said = msgspec.structs.replace(cut, text="[Digest of 2 earlier turns]")
+    assert row.has_digest(msgspec.structs.replace(plan, cuts=(cut, said)))
+    other = msgspec.structs.replace(said, kind="window")
+    assert not row.has_digest(msgspec.structs.replace(plan, cuts=(other,)))

@@ -199,24 +199,34 @@ class Scripted:
 
 SHORT = Summary("Twelve files were read.", "summarized", paid=1)
 LONG = Summary("word " * 5_000, "summarized", paid=1)
-NONE = Summary("local", "digest_fallback", reason="no answer")
+NONE = Summary("local", "digest_fallback", reason="no answer", closed=True)
+WHY = {
+    "Twelv": "",
+    "word ": "with the model's summary the row is not within its budget",
+    "local": "no answer",
+}
 
 
 @pytest.mark.parametrize(
-    ("summary", "digest"), [(SHORT, "model"), (LONG, "fallback"), (NONE, "fallback")]
+    ("summary", "digest"), [(SHORT, "model"), (LONG, "digest_fallback"), (NONE, "digest_fallback")]
 )
-async def test_a_model_writes_the_digests_where_they_fit(options, large, summary, digest):
+async def test_a_model_writes_the_digests_where_they_fit(options, large, summary, digest, capsys):
     """Else the local one stays, and the row says so; what was paid for is counted."""
     planner = planner_of(setup_of(options(strategy="digest", target_tokens=1_500, summarizer="m")))
     planned: Any = compress_row(large, 1, planner)
     assert planned.outcome.digest == "local"
     scripted = Scripted(summary)
-    model = Model(scripted, planner)
+    model = Model(scripted, planner, "auto")
     done: Any = await model.rewrite(large, "line 1", planned)
     assert (done.outcome.status, done.outcome.digest) == ("compressed", digest)
     assert (b"Twelve files" in done.line) == (summary is SHORT)
-    assert json.loads(done.line)["compression"]["digest"] == digest
-    assert model.paid == summary.paid
+    said = json.loads(done.line)["compression"]
+    assert said["digest"] == digest
+    assert said.get("digest_reason", "") == done.outcome.digest_reason == WHY[summary.text[:5]]
+    await model.rewrite(large, "line 1", planned)
+    assert model.paid == 2 * summary.paid
+    told = "the summarizer is asked no more, digests are written here: no answer\n"
+    assert capsys.readouterr().err == (told if summary is NONE else "")
     turns, room = scripted.asked[0]
     assert turns == planned.plan.cuts[0].last - planned.plan.cuts[0].first + 1
     assert room == planned.plan.cuts[0].after + 1_500 - planned.plan.after

@@ -55,7 +55,7 @@ OUTCOMES = st.builds(
     reason=st.sampled_from(["", "one", "two"]),
     edits=st.dictionaries(st.sampled_from(["mask", "elide"]), st.integers(1, 9)),
     cuts=st.integers(0, 2),
-    digest=st.sampled_from(["none", "local", "model", "fallback"]),
+    digest=st.sampled_from(["none", "local", "model", "digest_fallback"]),
 )
 
 

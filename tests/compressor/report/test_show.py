@@ -55,7 +55,7 @@ def report():
             assistant_after=11,
             digest="model",
         ),
-        varied(status="compressed", before=2_000, after=500, cuts=1, digest="fallback"),
+        varied(status="compressed", before=2_000, after=500, cuts=1, digest="digest_fallback"),
         varied(status="over_budget", before=9_000, after=3_000, reason="no room", digest="local"),
         varied(status="failed", before=0, after=0, reason="not JSON"),
         settings={"strategy": "ladder"},

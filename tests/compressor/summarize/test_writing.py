@@ -191,6 +191,7 @@ async def test_where_the_model_gives_nothing_the_local_digest_stands_in(
     summary = await summarized(options, counter, turns)
     assert summary.status == "digest_fallback"
     assert summary.reason
+    assert summary.closed == (given.get("status") == 404)  # no other answer is to be expected
     assert "bash FAILED: pytest -q" in summary.text
     assert counter.count(summary.text) <= 400
     assert len(endpoint.bodies) == 1

@@ -239,3 +239,13 @@ def test_a_model_writes_the_summaries_and_is_paid_once(command, serve, reply, ro
     assert "paid" not in second.out
     assert len(asked) == 3
     assert Path("two.jsonl").read_text() == written
+
+
+def test_an_endpoint_that_is_none_is_told_at_once(command, rows):
+    """Every row has its digest all the same, and says why no model wrote it."""
+    model = ("--summarizer", "m", "--base-url", "http://127.0.0.1:9/v1", "--strategy", "digest")
+    budget = ("--target-tokens", 1_500, *BUDGET[2:], "--overwrite")
+    done = command("compress", rows, "--out", "one.jsonl", *model, *budget)
+    assert "3 rows with a digest written here instead: " in done.out
+    written = Path("one.jsonl").read_text()
+    assert written.count('"digest":"digest_fallback","digest_reason":"') == 3
