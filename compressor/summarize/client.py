@@ -48,7 +48,7 @@ class Client:
         return self._closed is not None
 
     async def ask(self, prompt: Prompt) -> Answer:
-        """Give the model's answer to *prompt*.
+        """Give the model's answer to *prompt*, which may be an unusable one.
 
         Raises:
             SummaryError: there is none to be had, or the endpoint is not worth asking any more.
@@ -179,10 +179,10 @@ def _body(model: str, prompt: Prompt, limit: str) -> dict[str, object]:
 
 
 def _answer(reply: Json) -> Answer:
-    """Read a completion, in whatever shape it came.
+    """Read a completion, in whatever shape it came; one without a text was paid for as well.
 
     Raises:
-        SummaryError: there is no text in it.
+        SummaryError: it is no completion.
     """
     fields = object_of(reply)
     choices = [object_of(choice) for choice in array_of(fields.get("choices"))]
@@ -190,15 +190,19 @@ def _answer(reply: Json) -> Answer:
         said = text_in(object_of(fields.get("error")).get("message")) or "no completion"
         raise SummaryError(f"the endpoint answered with {said[:_TEXT_CHARS]}", "again")
     message = object_of(choices[0].get("message"))
+    text, unusable = "".join(_texts(message.get("content"))), ""
     if refusal := text_in(message.get("refusal")):
-        raise SummaryError(f"the model refused: {refusal[:_TEXT_CHARS]}")
-    text = "".join(_texts(message.get("content")))
-    if not text.strip():
+        unusable = f"the model refused: {refusal[:_TEXT_CHARS]}"
+    elif not text.strip():
         reason = text_in(choices[0].get("finish_reason"))[:_TEXT_CHARS] or "no reason"
-        raise SummaryError(f"the model wrote nothing, and ended for {reason}")
+        unusable = f"the model wrote nothing, and ended for {reason}"
     usage = object_of(fields.get("usage"))
     count = Usage(_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")))
-    return Answer(text.encode("utf-8", "replace").decode(), count)
+    return Answer(_writable(text), count, _writable(unusable))
+
+
+def _writable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 def _texts(content: Json) -> list[str]:

@@ -46,10 +46,11 @@ class Usage(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a model wrote, and what that took."""
+    """What a model wrote, and what that took; ``unusable`` says why it is no text to go on with."""
 
     text: str
     usage: Usage = Usage()
+    unusable: str = ""
 
 
 class Summary(msgspec.Struct, frozen=True):

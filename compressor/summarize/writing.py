@@ -16,7 +16,7 @@ from compressor.summarize.facts import ranked
 from compressor.summarize.local import local
 from compressor.summarize.parts import packed, shortened
 from compressor.summarize.prompts import Prompt
-from compressor.summarize.summary import Options, Summary, Usage
+from compressor.summarize.summary import Answer, Options, Summary, Usage
 from compressor.trajectory import Trajectory, Turn
 
 LEAST_PART = 1_000
@@ -63,25 +63,37 @@ class Writer:
     ) -> str:
         """Write it from parts as long as allowed, or as the model can read at a time.
 
-        Every row finds that out anew: what is asked must not depend on which rows came before.
+        Every region finds that out for itself: what is asked must not depend on which rows came
+        before. It is kept, for parts are asked about at once: which of them were answered before
+        one was too long is chance, and a later run would pay for those that were not.
         """
+        texts = [prompts.written(turn, number) for number, turn in enumerate(turns, 1)]
+        model, url, kept = self._options.model, self._options.base_url, self._options.cache
         most = self._options.part_tokens
         while True:
-            try:
-                return await self._write(turns, room_tokens, most, paid)
-            except SummaryError as error:
-                if error.verdict != "less" or most // 2 < LEAST_PART:
-                    raise
-                most //= 2
+            key = prompts.key_of_length(model, url, texts, most)
+            is_least = most // 2 < LEAST_PART
+            if is_least or await cache.kept(kept, key) is None:
+                try:
+                    return await self._write(turns, texts, room_tokens, most, paid)
+                except SummaryError as error:
+                    if error.verdict != "less" or is_least:
+                        raise
+                await cache.keep(kept, key, Answer("", unusable="too long to be read at a time"))
+            most //= 2
 
     async def _write(
-        self, turns: tuple[Turn, ...], room_tokens: int, most: int, paid: list[Usage]
+        self,
+        turns: tuple[Turn, ...],
+        texts: list[str],
+        room_tokens: int,
+        most: int,
+        paid: list[Usage],
     ) -> str:
         room = room_tokens - self._counter.count(framed("", len(turns)))
         if room < _LEAST_ROOM:
             raise SummaryError(f"{room_tokens} tokens leave no room for a summary")
         facts = ranked(Trajectory(turns), 0, len(turns) - 1)
-        texts = [prompts.written(turn, number) for number, turn in enumerate(turns, 1)]
         parts = packed(texts, most, self._counter)
         known = facts[: min(_FACTS, room // _FACT_SHARE)]
         asked = prompts.of_record(parts[0], known, room)
@@ -148,8 +160,12 @@ class Writer:
         return framed(text, turns)
 
     async def _answer(self, asked: Prompt, paid: list[Usage]) -> str:
-        """The answer that was paid for before, or one that is paid for now and kept."""
-        key = prompts.key(self._options.model, asked)
+        """The answer that was paid for before, or one that is paid for now and kept.
+
+        Raises:
+            SummaryError: there is none, or it is unusable, which is kept as well.
+        """
+        key = prompts.key(self._options.model, self._options.base_url, asked)
         lock = self._asking.get(key) or anyio.Lock()
         self._asking[key] = lock
         async with lock:
@@ -158,4 +174,6 @@ class Writer:
                 answer = await self._client.ask(asked)
                 paid.append(answer.usage)
                 await cache.keep(self._options.cache, key, answer)
+        if answer.unusable:
+            raise SummaryError(answer.unusable)
         return answer.text

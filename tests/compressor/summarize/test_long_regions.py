@@ -57,7 +57,9 @@ async def test_a_model_that_reads_little_at_a_time_is_given_smaller_parts(
     summary = await summarized(options, counter, turns, 300)
     assert summary.status == "summarized"
     assert all(f"part_{n}.txt" in "".join(endpoint.users) for n in range(6))
+    asked = len(endpoint.users)
     assert (await summarized(options, counter, turns, 300)).paid == 0
+    assert len(endpoint.users) == asked
     endpoint.by_prompt = None
     endpoint.otherwise = reply(document=too_long, status=400)
     other = await summarized(options, counter, turns, 301)

@@ -195,6 +195,10 @@ async def test_where_the_model_gives_nothing_the_local_digest_stands_in(
     assert "bash FAILED: pytest -q" in summary.text
     assert counter.count(summary.text) <= 400
     assert len(endpoint.bodies) == 1
+    assert summary.paid == ("status" not in given)
+    again = await summarized(options, counter, turns)
+    assert (again.text, again.paid) == (summary.text, 0)
+    assert len(endpoint.bodies) == 1 + ("status" in given)  # what was paid for stays a fact
 
 
 async def test_a_model_that_takes_too_long_is_given_up(endpoint, options, counter, turns, reply):
