@@ -68,19 +68,26 @@ class Writer:
         one was too long is chance, and a later run would pay for those that were not.
         """
         texts = [prompts.written(turn, number) for number, turn in enumerate(turns, 1)]
-        model, url, kept = self._options.model, self._options.base_url, self._options.cache
-        most = self._options.part_tokens
+        most = await self._known_length(texts)
         while True:
-            key = prompts.key_of_length(model, url, texts, most)
-            is_least = most // 2 < LEAST_PART
-            if is_least or await cache.kept(kept, key) is None:
-                try:
-                    return await self._write(turns, texts, room_tokens, most, paid)
-                except SummaryError as error:
-                    if error.verdict != "less" or is_least:
-                        raise
-                await cache.keep(kept, key, Answer("", unusable="too long to be read at a time"))
+            try:
+                return await self._write(turns, texts, room_tokens, most, paid)
+            except SummaryError as error:
+                if error.verdict != "less" or most // 2 < LEAST_PART:
+                    raise
+            refused = Answer("", unusable="too long to be read at a time")
+            await cache.keep(self._options.cache, self._key_of_length(texts, most), refused)
             most //= 2
+
+    async def _known_length(self, texts: list[str]) -> int:
+        """The tokens that a part may have, as far as earlier runs have found out."""
+        most, kept = self._options.part_tokens, self._options.cache
+        while most // 2 >= LEAST_PART and await cache.kept(kept, self._key_of_length(texts, most)):
+            most //= 2
+        return most
+
+    def _key_of_length(self, texts: list[str], most: int) -> str:
+        return prompts.key_of_length(self._options.model, self._options.base_url, texts, most)
 
     async def _write(
         self,
