@@ -6,15 +6,15 @@ because a plan has to count it and may leave it alone.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import msgspec
 
+from compressor.rows.fields import result_in, skip
 from compressor.rows.judging import is_failure
 from compressor.trajectory import Piece
-from recorder.formats.embedding import decode_at, dump, embed, spell
+from recorder.formats.embedding import decode_at, embed, spell
 from recorder.formats.markup import (
     CALL,
     END_RESPONSE,
@@ -23,23 +23,24 @@ from recorder.formats.markup import (
     THINK,
     shield,
 )
-from recorder.messages import Json
-from recorder.shapes import object_of
-
-_SPACE = re.compile(r"\s*")
 
 
 class Block(msgspec.Struct, frozen=True):
-    """A result in a ``tool`` value: where it and its inside begin, where that ends, what it holds.
+    """A result in a ``tool`` value: where it begins, and what it says.
 
-    ``envelope`` is the object around the content, without it; None where there is none.
+    ``first`` to ``last`` is what another content replaces: with a ``seam`` around it all that is
+    between the tags, without one what an object there holds as its result. ``end`` is where the
+    closing tag begins; ``is_json`` says that JSON is all there is before it.
     """
 
     begin: int
     first: int
     last: int
+    end: int
     text: str
-    envelope: dict[str, Json] | None
+    failed: bool
+    seam: str = "\n"
+    is_json: bool = True
 
 
 def said(value: str) -> Iterator[Piece]:
@@ -66,20 +67,35 @@ def told(value: str) -> Iterator[Piece]:
     begins = [0, *(block.begin for block in found[1:]), len(value)]
     for block, (first, after) in zip(found, pairwise(begins), strict=True):
         markup = value[first:after] if block.text is not value else None
-        yield Piece(block.text, "result", is_failure(block.text), markup)
+        yield Piece(block.text, "result", block.failed, markup)
 
 
 def blocks(value: str) -> list[Block]:
     """Find the results in a ``tool`` value; one without markup, or with broken, is one result."""
     found: list[Block] = []
-    at = _skip(value, 0)
+    at = skip(value, 0)
     while value.startswith(RESPONSE, at):
-        block = _json_block(value, at) or _plain_block(value, at)
+        block = _json_block(value, at) or _plain_block(value, at, value.find(END_RESPONSE, at))
         if block is None:
             break
         found.append(block)
-        at = _skip(value, block.last + len(END_RESPONSE))
-    return found if found and at == len(value) else [Block(0, 0, len(value), value, None)]
+        at = _behind(value, block)
+    return found if found and at == len(value) else _broken(value, found)
+
+
+def _broken(value: str, found: list[Block]) -> list[Block]:
+    """Divide a value whose tags don't fit: text in a block may hold tags that are none.
+
+    Blocks of JSON are what they are; the last closing tag ends the one with the text.
+    """
+    last = value.rfind(END_RESPONSE)
+    sure = list(takewhile(lambda block: block.is_json, found))
+    for kept in (sure, []):
+        at = _behind(value, kept[-1]) if kept else skip(value, 0)
+        closed = value.startswith(RESPONSE, at) and skip(value, last + len(END_RESPONSE))
+        if closed == len(value) and (block := _plain_block(value, at, last)):
+            return [*kept, block]
+    return [Block(0, 0, len(value), len(value), value, is_failure(value), is_json=False)]
 
 
 def rewrite(value: str, texts: dict[int, str]) -> str:
@@ -96,46 +112,37 @@ def rewrite(value: str, texts: dict[int, str]) -> str:
 
 
 def _inside(block: Block, text: str) -> str:
-    if block.first == 0:
-        return text
-    if block.envelope is None:
-        return f"\n{shield(embed(text))}\n"
-    fields = {**block.envelope, "content": ""}
-    body = ", ".join(
-        f"{dump(key)}: {embed(text) if key == 'content' else dump(one)}"
-        for key, one in fields.items()
-    )
-    return f"\n{shield('{' + body + '}')}\n"
+    return f"{block.seam}{shield(embed(text))}{block.seam}" if block.first else text
+
+
+def _behind(value: str, block: Block) -> int:
+    return skip(value, block.end + len(END_RESPONSE))
 
 
 def _json_block(value: str, at: int) -> Block | None:
     """The block at *at* if it holds one JSON value, as the recorder writes them."""
     first = at + len(RESPONSE)
-    try:
-        held, end = decode_at(value, _skip(value, first))
-    except (ValueError, ArithmeticError, RecursionError):
-        return None
-    last = _skip(value, end)
-    if not value.startswith(END_RESPONSE, last):
-        return None
-    envelope = object_of(held)
-    if "content" not in envelope:
-        return Block(at, first, last, _text(held), None)
-    content = envelope.pop("content")
-    return Block(at, first, last, _text(content), envelope)
+    begin = skip(value, first)
+    if found := result_in(value, begin):
+        held, end = found
+        last = skip(value, end)
+        failed = held.failed or is_failure(held.text)
+        block = Block(at, held.first, held.last, last, held.text, failed, "")
+    else:
+        try:
+            content, end = decode_at(value, begin)
+        except (ValueError, ArithmeticError, RecursionError):
+            return None
+        last = skip(value, end)
+        text = content if isinstance(content, str) else spell(content)
+        block = Block(at, first, last, last, text, is_failure(text))
+    return block if value.startswith(END_RESPONSE, last) else None
 
 
-def _plain_block(value: str, at: int) -> Block | None:
-    """The block at *at* with text in it, as other writers make them."""
+def _plain_block(value: str, at: int, last: int) -> Block | None:
+    """The block from *at* to *last* with text in it, as other writers make them."""
     first = at + len(RESPONSE)
-    last = value.find(END_RESPONSE, first)
-    return None if last < 0 else Block(at, first, last, value[first:last].strip(), None)
-
-
-def _text(content: Json) -> str:
-    return content if isinstance(content, str) else spell(content)
-
-
-def _skip(text: str, at: int) -> int:
-    space = _SPACE.match(text, at)
-    return space.end() if space else at
+    if last < first:
+        return None
+    text = value[first:last].strip()
+    return Block(at, first, last, last, text, is_failure(text), is_json=False)

@@ -9,7 +9,7 @@ import msgspec
 
 from compressor.errors import RowError
 from compressor.plan import Plan
-from compressor.rows.judging import is_failure
+from compressor.rows.judging import is_failure, is_flagged
 from compressor.rows.turns import SEAM, Changes, changes_of, kind
 from compressor.trajectory import Piece, Purpose, Role, Trajectory, Turn
 from recorder.errors import FormatError
@@ -25,7 +25,6 @@ _ROLES: dict[str, Role] = {
     "tool": "tool",
     "function": "tool",
 }
-_FAILED = ("error", "failed", "failure", "timeout")
 
 
 def read(row: dict[str, Json]) -> Trajectory:
@@ -90,7 +89,7 @@ def _turn(message: Json, at: int) -> Turn:
 def _content(fields: dict[str, Json], role: Role) -> Iterator[Piece]:
     """The content first, so that the number of a piece is that of its part."""
     purpose: Purpose = "result" if role == "tool" else "text"
-    marked = fields.get("is_error") is True or fields.get("status") in _FAILED
+    marked = is_flagged(fields)
     for text in _texts(fields.get("content")):
         yield Piece(text, purpose, purpose == "result" and (marked or is_failure(text)))
 
