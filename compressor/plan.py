@@ -34,7 +34,8 @@ class Budget(msgspec.Struct, frozen=True):
     """What a trajectory has to fit into.
 
     ``tokens`` is for the whole of it, ``turn_tokens`` what each turn costs beside its texts, and
-    ``last_turns`` how many turns at the end stay as they are (with the whole step they are in).
+    ``last_turns`` how many turns at the end stay as they are (with the whole step they are in),
+    fewer where they alone do not fit.
     """
 
     tokens: int
@@ -68,7 +69,11 @@ class Cut(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """All that is to be changed; tokens of the whole trajectory before and after."""
+    """All that is to be changed; tokens of the whole trajectory before and after.
+
+    ``last_turns`` is how many turns at the end it leaves as they are, of those it was asked to:
+    fewer where these alone do not fit. None says that nobody counted.
+    """
 
     strategy: str
     before: int
@@ -76,6 +81,7 @@ class Plan(msgspec.Struct, frozen=True):
     edits: tuple[Edit, ...] = ()
     cuts: tuple[Cut, ...] = ()
     looked_ahead: bool = False
+    last_turns: int | None = None
 
 
 class Strategy(Protocol):

@@ -15,7 +15,7 @@ middle    the middle becomes one summary: the common plan, for comparison
 ========  =========================================================================================
 
 Where the head and the last steps alone are over the budget, only the ladder keeps fewer last steps
-than it was asked to, and never fewer than one.
+than it was asked to, and never fewer than one; where even that is over it, it cuts none at all.
 
 `split` gives several trajectories instead of one smaller one and so has a function of its own:
 :func:`compressor.strategies.split.split`; the command offers it among the others.

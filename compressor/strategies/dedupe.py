@@ -32,10 +32,18 @@ def plan(trajectory: Trajectory, budget: Budget, counter: Counter) -> Plan:
 
 def pointers(draft: Draft) -> Iterator[Edit]:
     """Give the edits for repeated results that may be changed."""
+    for place, first in repeated(draft).items():
+        text = pointer(piece_at(draft, place), size_of(draft, place), place[0] - first[0])
+        made = draft.made.get((place, "dedupe"))
+        yield made if made and made.text == text else edit_of(draft, place, "dedupe", text)
+
+
+def repeated(draft: Draft) -> dict[Place, Place]:
+    """Pair every result that stands there already, and may be changed, with the first like it."""
     seen: dict[str, Place] = {}
+    found: dict[Place, Place] = {}
     for place in editable(draft):
-        piece = piece_at(draft, place)
-        if seen.setdefault(piece.text, place) != place and not is_masked(piece.text):
-            edit = draft.made.get((place, "dedupe"))
-            text = pointer(piece, size_of(draft, place))
-            yield edit or edit_of(draft, place, "dedupe", text)
+        text = piece_at(draft, place).text
+        if seen.setdefault(text, place) != place and not is_masked(text):
+            found[place] = seen[text]
+    return found

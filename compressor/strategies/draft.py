@@ -153,5 +153,11 @@ def finish(draft: Draft, strategy: str) -> Plan:
     made = Plan(strategy, before, before, edits, draft.cuts, looked)
     after = measured(draft, apply(draft.trajectory, made)) if edits or draft.cuts else before
     if after >= before:
-        return Plan(strategy, before, before)
-    return msgspec.structs.replace(made, after=after)
+        made = Plan(strategy, before, before)
+    return msgspec.structs.replace(made, after=min(after, before), last_turns=_kept(draft, made))
+
+
+def _kept(draft: Draft, made: Plan) -> int:
+    """How many of the last turns that should stay as they are do."""
+    changed = (*(edit.turn for edit in made.edits), *(cut.last for cut in made.cuts))
+    return min(draft.budget.last_turns, len(draft.sizes) - 1 - max(changed, default=-1))

@@ -5,7 +5,10 @@
 3. The oldest results become notes. Then what turned out to be needless is taken back.
 4. Where notes for all results are not enough, as few of the oldest steps as will do become a
    digest, and 1 to 3 are done anew for what is left, with room for the digest.
-5. Where even that is not enough, the tail is shorter by a step, and all of it is done anew.
+5. Where even that is not enough, the tail is shorter by a step, and all of it is done anew: the
+   last turns are fewer than asked for where they alone do not fit.
+6. Where the head and the last step alone are over the budget, only 1 to 3 are done: no step is lost
+   for a budget that can't be met.
 
 On 264 real trajectories of seven agents (``bench.compress``, o200k, without looking ahead):
 
@@ -32,13 +35,23 @@ from collections.abc import Iterator
 
 import msgspec
 
-from compressor.boundaries import tails_of
+from compressor.boundaries import head_of, tails_of
 from compressor.plan import Budget, Counter, Edit, Plan
-from compressor.strategies.dedupe import pointers
+from compressor.strategies.dedupe import pointers, repeated
 from compressor.strategies.digest import digested, free_steps, last_to_go, room_of
-from compressor.strategies.draft import Draft, begin, finish, with_edit, without
+from compressor.strategies.draft import (
+    Draft,
+    begin,
+    cost,
+    edit_of,
+    finish,
+    piece_at,
+    with_edit,
+    without,
+)
 from compressor.strategies.elide import elidable, shortened
 from compressor.strategies.mask import maskable, masked
+from compressor.strategies.notes import pointer_to_note
 from compressor.trajectory import Trajectory
 
 
@@ -46,17 +59,23 @@ def plan(trajectory: Trajectory, budget: Budget, counter: Counter) -> Plan:
     """Plan the least that makes *trajectory* fit.
 
     Where the head and the tail alone are over the budget, the tail gets shorter, a step at a time.
+    Where the head and the last step are, no step goes: it would be lost for nothing.
     """
     draft = begin(trajectory, budget, counter)
     if draft.fits:
         return finish(draft, "ladder")
-    plans: list[Plan] = []
-    for tail in tails_of(trajectory, budget.last_turns):
+    for tail in _tails(draft):
         made = finish(_within(msgspec.structs.replace(draft, tail=tail)), "ladder")
         if made.after <= budget.tokens:
             return made
-        plans.append(made)
-    return min(plans, key=lambda made: made.after)
+    return finish(_edited(draft, budget.tokens), "ladder")
+
+
+def _tails(draft: Draft) -> tuple[int, ...]:
+    """Give the turns at which the tail may begin, the widest first; none where none will fit."""
+    tails, head = tails_of(draft.trajectory, draft.budget.last_turns), head_of(draft.trajectory)
+    least = cost(draft, 0, head - 1) + cost(draft, tails[-1], len(draft.sizes) - 1)
+    return tails if least <= draft.budget.tokens else ()
 
 
 def _within(draft: Draft) -> Draft:
@@ -82,14 +101,24 @@ def _edited(draft: Draft, target: int) -> Draft:
         if draft.total <= target:
             break
         draft = with_edit(draft, edit)
-    return _restored(draft, target)
+    return _told(_restored(draft, target))
+
+
+def _told(draft: Draft) -> Draft:
+    """Say of results that repeat a masked one that what they point at is a note."""
+    for place, first in repeated(draft).items():
+        edit, other = draft.edits.get(place), draft.edits.get(first)
+        if edit and other and (edit.kind, other.kind) == ("dedupe", "mask"):
+            text = pointer_to_note(piece_at(draft, place), place[0] - first[0])
+            draft = with_edit(draft, edit_of(draft, place, "dedupe", text))
+    return draft
 
 
 def _edits(draft: Draft) -> Iterator[Edit]:
     """Think of one edit after the other, each when it is asked for."""
-    repeated = list(pointers(draft))
-    yield from repeated
-    done = {(edit.turn, edit.piece) for edit in repeated}
+    pointing = list(pointers(draft))
+    yield from pointing
+    done = {(edit.turn, edit.piece) for edit in pointing}
     yield from (shortened(draft, place) for place in elidable(draft) if place not in done)
     yield from (masked(draft, place) for place in maskable(draft))
 

@@ -16,6 +16,7 @@ from recorder.formats.markup import neutralise
 
 _FAILED = "Error: "
 _MASKED = re.compile(r"(?:Error: )?\[(?:masked|repeats)[: ]")
+_NOTE_CHARS = 2000
 _ELIDED = re.compile(r"(?:Error: )?\[elided: ")
 _ERRORS = (
     "rror", "ERROR", "xception", "Traceback", "ailed", "FAILED", "atal:", "FATAL", "panic",
@@ -25,8 +26,8 @@ _ERROR_LINES, _ERROR_CHARS = 3, 160
 
 
 def is_masked(text: str) -> bool:
-    """Say whether *text* is a note that a plan once put there."""
-    return _MASKED.match(text) is not None
+    """Say whether *text* is a note that a plan once put there; what is longer only looks so."""
+    return len(text) <= _NOTE_CHARS and _MASKED.match(text) is not None
 
 
 def is_elided(text: str) -> bool:
@@ -34,10 +35,19 @@ def is_elided(text: str) -> bool:
     return _ELIDED.match(text) is not None
 
 
-def pointer(piece: Piece, tokens: int) -> str:
-    """What stands for a result that repeats an earlier one."""
+def pointer(piece: Piece, tokens: int, back: int) -> str:
+    """What stands for a result that repeats one *back* turns earlier.
+
+    Turns are only ever cut before both, so that the distance stays true.
+    """
     opening = " ".join(piece.text[:80].split())[:48]
-    return _mark(piece, f"[repeats an earlier result of {tokens} tokens: {neutralise(opening)}]")
+    said = f"[repeats a result of {tokens} tokens, {_earlier(back)}: {neutralise(opening)}]"
+    return _mark(piece, said)
+
+
+def pointer_to_note(piece: Piece, back: int) -> str:
+    """What stands for a result that repeats a masked one; it is shorter than a pointer."""
+    return _mark(piece, f"[repeats a masked result, {_earlier(back)}]")
 
 
 def mask(piece: Piece, tokens: int, facts: str = "") -> str:
@@ -46,7 +56,7 @@ def mask(piece: Piece, tokens: int, facts: str = "") -> str:
     lines += map(neutralise, error_lines(piece.text))
     if facts:
         lines.append(neutralise(facts))
-    return _mark(piece, "\n".join(lines))
+    return _mark(piece, "\n".join(lines)[: _NOTE_CHARS - len(_FAILED)])
 
 
 def elided(piece: Piece, tokens: int, text: str) -> str:
@@ -75,6 +85,10 @@ def _first_places(text: str) -> Iterator[int]:
             yield at
             line = text.find("\n", at)
             at = text.find(word, line) if line >= 0 else -1
+
+
+def _earlier(back: int) -> str:
+    return f"{back} turns earlier" if back else "in this turn"
 
 
 def _mark(piece: Piece, text: str) -> str:

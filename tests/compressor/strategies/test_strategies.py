@@ -74,7 +74,8 @@ def test_dedupe_points_at_the_first():
     """Later ones become a line that says how the first begins; the tail stays."""
     plan = run("dedupe", asked(LOG, "other", LOG, LOG, LOG, LOG), 0)
     assert [(edit.turn, edit.kind) for edit in plan.edits] == [(7, "dedupe"), (9, "dedupe")]
-    assert "earlier result" in plan.edits[0].text
+    assert "tokens, 4 turns earlier: " in plan.edits[0].text
+    assert "tokens, 6 turns earlier: " in plan.edits[1].text
     assert "line 0 of nothing" in plan.edits[0].text
 
 
@@ -210,16 +211,18 @@ def test_a_tail_that_does_not_fit_gets_shorter_by_whole_steps():
     plan = run("ladder", trajectory, 500)
     assert [(edit.turn, edit.kind) for edit in plan.edits] == [(5, "mask")]
     assert plan.after <= 500
+    assert plan.last_turns == 3
     assert run("mask", trajectory, 500).edits == ()
 
 
-def test_what_does_not_fit_at_all_is_left_as_small_as_it_gets():
-    """Head and last step stay, and the plan says that it is over."""
-    trajectory = asked(LOG, LOG, LOG)
+def test_what_does_not_fit_at_all_keeps_its_steps():
+    """Nothing is cut for a budget that can't be met; results become notes, and the plan says so."""
+    trajectory = asked(LOG, LOG.replace("nothing", "it"), LOG, LOG)
     plan = run("ladder", trajectory, 20)
-    left = apply(trajectory, plan)
-    assert left.turns == (*trajectory.turns[:2], trajectory.turns[-1])
-    assert plan.after == total(left) > 20
+    assert plan.cuts == ()
+    assert [(edit.turn, edit.kind) for edit in plan.edits] == [(3, "mask"), (5, "mask")]
+    assert plan.after == total(apply(trajectory, plan)) > 20
+    assert plan.last_turns == 4
 
 
 def test_what_a_plan_put_there_is_not_taken_for_a_result_again():
