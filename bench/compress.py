@@ -30,7 +30,7 @@ from compressor.boundaries import least_of
 from compressor.plan import Budget, Counter, Plan, Strategy
 from compressor.strategies.split import split
 from compressor.summarize.facts import words
-from compressor.trajectory import Trajectory
+from compressor.trajectory import Trajectory, as_written
 
 _ROWS = Path(__file__).resolve().parents[2] / "shared" / "data" / "trajectories"
 _BUDGETS = (15_250, 4_000)
@@ -95,7 +95,7 @@ def measured(
 def total(trajectory: Trajectory, budget: Budget, counter: Counter) -> int:
     """Count all of *trajectory*."""
     pieces = (piece for turn in trajectory.turns for piece in turn.pieces)
-    texts = sum(counter.count(piece.text) for piece in pieces)
+    texts = sum(counter.count(as_written(piece)) for piece in pieces)
     return texts + budget.turn_tokens * len(trajectory.turns)
 
 

@@ -38,7 +38,7 @@ class Options:
     tokenizer: str = "o200k"
     """What counts: a vocabulary, a tokenizer.json, tiktoken:NAME, hub:ORG/NAME or `estimate`."""
     last_turns: int = 4
-    """Turns at the end that stay as they are."""
+    """Turns at the end that stay as they are; fewer where they alone do not fit."""
     turn_tokens: int = 4
     """Tokens that a turn costs beside its texts."""
     chat_template: str | None = None

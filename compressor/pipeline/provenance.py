@@ -33,6 +33,7 @@ def provenance(source: bytes, plan: Plan, outcome: RowOutcome, budget: Budget) -
         "budget": budget.tokens,
         "turn_tokens": budget.turn_tokens,
         "last_turns": budget.last_turns,
+        "last_turns_kept": plan.last_turns,
         "before": outcome.before,
         "after": outcome.after,
         "reason": outcome.reason,
