@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import msgspec
 import pytest
 import zstandard
 
@@ -18,7 +19,8 @@ from compressor.pipeline.planning import planner_of, setup_of
 from compressor.pipeline.progress import Tally, shown
 from compressor.pipeline.progress import line as told
 from compressor.pipeline.row import compress as compress_row
-from compressor.pipeline.run import first_of, run
+from compressor.pipeline.run import Work, first_of, run
+from compressor.pipeline.standing import Mark
 from compressor.pipeline.summaries import Model, open_summaries
 from compressor.summarize import Summary
 from recorder.faulty import FaultyDisk
@@ -231,6 +233,19 @@ async def test_a_model_writes_the_digests_where_they_fit(options, large, summary
     assert turns == planned.plan.cuts[0].last - planned.plan.cuts[0].first + 1
     assert room == planned.plan.cuts[0].after + 1_500 - planned.plan.after
     assert await model.rewrite(large, "line 1", done) is done
+
+
+def test_rows_are_counted_by_why_a_model_gave_no_digest(options, large):
+    """An endpoint that words each refusal anew fills no memory."""
+    work = Work(options(), FaultyDisk())
+    outcome: Any = compress_row(large, 1, work.planner).outcome
+    reasons = ["", "no", "no", *(f"refused {number}" for number in range(30))]
+    outcomes = (msgspec.structs.replace(outcome, digest_reason=reason) for reason in reasons)
+    work.take(Mark(33, 0, 0, tuple(outcomes)))
+    assert work.fallbacks["no"] == 2
+    assert work.fallbacks["other reasons"] == 11
+    assert len(work.fallbacks) == 21
+    assert work.fallbacks.total() == 32
 
 
 async def test_without_a_model_nothing_is_asked(options, planner, tmp_path):
