@@ -7,8 +7,8 @@
    digest, and 1 to 3 are done anew for what is left, with room for the digest.
 5. Where even that is not enough, the tail is shorter by a step, and all of it is done anew: the
    last turns are fewer than asked for where they alone do not fit.
-6. Where the head and the last step alone are over the budget, only 1 to 3 are done: no step is lost
-   for a budget that can't be met.
+6. Where the head and the last step alone are over the budget, results become pointers and notes and
+   no step goes: it would be lost for a budget that can't be met.
 
 On 264 real trajectories of seven agents (``bench.compress``, o200k, without looking ahead):
 
@@ -68,7 +68,7 @@ def plan(trajectory: Trajectory, budget: Budget, counter: Counter) -> Plan:
         made = finish(_within(msgspec.structs.replace(draft, tail=tail)), "ladder")
         if made.after <= budget.tokens:
             return made
-    return finish(_edited(draft, budget.tokens), "ladder")
+    return finish(_told(_lowest(draft)), "ladder")
 
 
 def _tails(draft: Draft) -> tuple[int, ...]:
