@@ -57,9 +57,6 @@ def _is_left(text: str) -> bool:
 
 def shortened(draft: Draft, place: Place) -> Edit:
     """Give the edit that leaves a part of the piece at *place*."""
-    made = draft.made.get((place, "elide"))
-    if made:
-        return made
     piece = piece_at(draft, place)
     left = _left(piece.text, int(len(piece.text) * SHARE), used_later(draft, place[0]))
     return edit_of(draft, place, "elide", elided(piece, size_of(draft, place), left))

@@ -17,8 +17,8 @@ rows over the budget                     15,250: 20   4,000: 128
 =======================================  ===========  ==========
 rows that fit afterwards                 100 %        93.8 %
 ... of those whose head and last step do 100 %        100 %
-assistant turns kept                     65.7 %       71.7 %
-held-out facts that still stand          0.91         0.85
+assistant turns kept                     65.7 %       74.6 %
+held-out facts that still stand          0.91         0.89
 =======================================  ===========  ==========
 
 `window` keeps 0.75 and 0.68 of these facts, `middle` 56 and 47 % of the turns. What was tried and
