@@ -5,8 +5,9 @@ included, in microseconds an event; all ratios are taken within one repeat, in w
 one after the other over the same events.
 
 - *saturation*: every session records as fast as it can. Rivals: a sink that encodes each event and
-  forgets it; one that encodes and holds 8 MiB at a time, as whatever writes in batches must; and
-  bare ``aiofiles`` (one write an event, not durable).
+  forgets it; one that encodes and holds 8 MiB at a time, as whatever writes in batches must; plain
+  writes, the least that a durable file takes; and bare ``aiofiles`` (one write an event, not
+  durable).
 - *steady*: a fixed rate of events over all sessions. How old each event is when the sync that
   covers it returns; the budget is the window and two syncs.
 - *barrier*: the same, each session waiting for every event until it is durable.
@@ -18,6 +19,7 @@ import argparse
 import gc
 import json
 import math
+import os
 import resource
 import statistics
 import tempfile
@@ -131,6 +133,34 @@ async def encode_and_hold(sessions: Sessions, _: Path) -> None:
     await saturate(sessions, accept)
 
 
+async def plain_writes(sessions: Sessions, folder: Path) -> None:
+    """Frame, write 1 MiB at a time and sync once a window: the least that a durable file takes.
+
+    Nobody is told what is durable, nothing is bounded, and the event loop waits for the disk.
+    """
+    descriptor = os.open(folder / "plain.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    lines: list[bytes] = []
+    size, synced = 0, time.monotonic()
+
+    async def accept(event: Event) -> None:
+        nonlocal size, synced
+        line = frame(event)
+        lines.append(line)
+        size += len(line)
+        if size > 2**20:
+            os.write(descriptor, b"".join(lines))
+            lines.clear()
+            size = 0
+            if time.monotonic() - synced > _SETTINGS.window_s:
+                os.fdatasync(descriptor)
+                synced = time.monotonic()
+
+    await saturate(sessions, accept)
+    os.write(descriptor, b"".join(lines))
+    os.fdatasync(descriptor)
+    os.close(descriptor)
+
+
 async def bare_aiofiles(sessions: Sessions, folder: Path) -> None:
     """Record with one write an event."""
     async with aiofiles.open(folder / "bare.jsonl", "ab") as file:
@@ -192,6 +222,7 @@ def saturation(session_count: int, count: int) -> dict[str, float]:
     few = [mine[: max(1, each // 50)] for mine in sessions]
     encode = cost(encode_only, sessions)
     hold = cost(encode_and_hold, sessions)
+    plain = cost(plain_writes, sessions)
     ours = cost(journal, sessions)
     bare = cost(bare_aiofiles, few)
     return {
@@ -201,6 +232,7 @@ def saturation(session_count: int, count: int) -> dict[str, float]:
         "journal_system_us": ours.system,
         "aiofiles_us": bare.cpu,
         "journal_over_encode": ours.cpu / encode.cpu,
+        "plain_over_encode": plain.cpu / encode.cpu,
         "journal_without_system_over_encode": (ours.cpu - ours.system) / encode.cpu,
         "journal_over_hold": ours.cpu / hold.cpu,
         "journal_over_aiofiles": ours.cpu / bare.cpu,
