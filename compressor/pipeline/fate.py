@@ -7,10 +7,11 @@ import msgspec
 from compressor import rows
 from compressor.boundaries import head_of, tails_of
 from compressor.errors import RowError
-from compressor.pipeline.numbers import decode
-from compressor.pipeline.rendering import Chat, rendered
+from compressor.pipeline.numbers import decode, encode
+from compressor.pipeline.provenance import KEY
+from compressor.pipeline.rendering import Chat, rendered, told
 from compressor.plan import Budget, Counter, Plan, Strategy
-from compressor.report.outcome import RowOutcome
+from compressor.report.outcome import RowOutcome, Status
 from compressor.trajectory import Trajectory, Turn, as_written
 from recorder.messages import Json
 from recorder.shapes import object_of, text_in
@@ -119,21 +120,49 @@ def measure(turns: tuple[Turn, ...], planner: Planner) -> int:
 
 def failed(line: bytes, name: str, planner: Planner, reason: str, detail: str) -> Done:
     """Keep *line* as it is: its row could not be compressed."""
-    outcome = RowOutcome(
+    outcome = _outcome(name, planner, "failed", (0, 0), reason)
+    return Done(line, outcome, writable(detail[:_DETAIL]))
+
+
+def judged(
+    given: Given, planner: Planner, fits: Status, after: int, left: Trajectory
+) -> RowOutcome:
+    """Say what became of a row that has *after* tokens as *left*: *fits*, or it is over the budget.
+
+    What was done to it is for the caller to add.
+    """
+    sizes = (given.before, after)
+    if after <= planner.budget.tokens:
+        return _outcome(given.name, planner, fits, sizes)
+    reason = _reason_of(left, planner, given.around)
+    return _outcome(given.name, planner, "over_budget", sizes, reason)
+
+
+def marked(given: Given, row: dict[str, Json], said: dict[str, Json], planner: Planner) -> bytes:
+    """Write *row*, which came of *given*, with what is *said* of it and what was said before."""
+    told_of = {**said, **told(planner.chat, is_rendered=given.is_rendered)}
+    if KEY in given.row:
+        told_of["earlier"] = given.row[KEY]
+    return encode({**row, KEY: told_of})
+
+
+def _outcome(
+    name: str, planner: Planner, status: Status, sizes: tuple[int, int], reason: str = ""
+) -> RowOutcome:
+    return RowOutcome(
         row=writable(name),
-        status="failed",
-        before=0,
-        after=0,
+        status=status,
+        before=sizes[0],
+        after=sizes[1],
         budget=planner.budget.tokens,
         strategy=planner.name,
         counter=planner.counter.name,
         exact=planner.counter.exact,
         reason=reason,
     )
-    return Done(line, outcome, writable(detail[:_DETAIL]))
 
 
-def reason_of(trajectory: Trajectory, planner: Planner, around: int) -> str:
+def _reason_of(trajectory: Trajectory, planner: Planner, around: int) -> str:
     """Say why a row is over its budget: what no strategy may take has no room, or it took all."""
     tail = tails_of(trajectory, planner.budget.last_turns)[-1]
     stays = (*trajectory.turns[: head_of(trajectory)], *trajectory.turns[tail:])

@@ -16,15 +16,15 @@ from compressor.pipeline.fate import (
     Planner,
     assistant_turns,
     failed,
+    judged,
+    marked,
     measure,
     plainly,
-    reason_of,
     room_of,
-    writable,
 )
 from compressor.pipeline.numbers import decode, encode
-from compressor.pipeline.provenance import KEY, Part, part_of, provenance
-from compressor.pipeline.rendering import rendered, told
+from compressor.pipeline.provenance import Part, part_of, provenance
+from compressor.pipeline.rendering import rendered
 from compressor.plan import Budget, Plan
 from compressor.report.outcome import RowOutcome
 from compressor.strategies.split import split
@@ -95,23 +95,9 @@ def _written(given: Given, plan: Plan, part: Part, planner: Planner) -> Written:
     after = rendered(row, planner.chat, planner.counter) if given.is_rendered else None
     if after is None:
         given, after = plainly(given), measure(turns, planner)
-    fits = after <= planner.budget.tokens
-    outcome = RowOutcome(
-        row=writable(given.name),
-        status="compressed" if fits else "over_budget",
-        before=given.before,
-        after=after,
-        budget=planner.budget.tokens,
-        strategy=planner.name,
-        counter=planner.counter.name,
-        exact=planner.counter.exact,
-        reason="" if fits else reason_of(Trajectory(turns), planner, given.around),
-    )
+    outcome = judged(given, planner, "compressed", after, Trajectory(turns))
     said = {**provenance(given.body, plan, outcome, planner.budget), **part_of(part)}
-    said.update(told(planner.chat, is_rendered=given.is_rendered))
-    if KEY in given.row:
-        said["earlier"] = given.row[KEY]
-    return Written(encode({**row, KEY: said}), outcome)
+    return Written(marked(given, row, said, planner), outcome)
 
 
 def _named(row: dict[str, Json], part: Part) -> dict[str, Json]:

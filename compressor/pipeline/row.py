@@ -21,19 +21,20 @@ from compressor.pipeline.fate import (
     Planner,
     assistant_turns,
     failed,
+    judged,
+    marked,
     measure,
     plainly,
     read,
-    reason_of,
     room_of,
     writable,
 )
 from compressor.pipeline.numbers import decode, encode
 from compressor.pipeline.pieces import divided
 from compressor.pipeline.provenance import KEY, is_settled, provenance
-from compressor.pipeline.rendering import rendered, told
+from compressor.pipeline.rendering import rendered
 from compressor.plan import Cut, Plan, Strategy
-from compressor.report.outcome import Digest, RowOutcome
+from compressor.report.outcome import Digest
 from compressor.trajectory import Trajectory
 from recorder.shapes import object_of
 
@@ -71,17 +72,8 @@ def finish(given: Given, plan: Plan, planner: Planner, digest: Digest, why: str 
         given, after = plainly(given), measure(turns, planner)
     if after > given.before:
         return failed(given.line, given.name, planner, LONGER, f"{given.before} to {after} tokens")
-    fits = after <= planner.budget.tokens
-    outcome = RowOutcome(
-        row=writable(given.name),
-        status="compressed" if fits else "over_budget",
-        before=given.before,
-        after=after,
-        budget=planner.budget.tokens,
-        strategy=planner.name,
-        counter=planner.counter.name,
-        exact=planner.counter.exact,
-        reason="" if fits else reason_of(Trajectory(turns), planner, given.around),
+    outcome = msgspec.structs.replace(
+        judged(given, planner, "compressed", after, Trajectory(turns)),
         edits=dict(Tally(edit.kind for edit in plan.edits)),
         cuts=len(plan.cuts),
         assistant_before=assistant_turns(given.trajectory.turns),
@@ -91,11 +83,7 @@ def finish(given: Given, plan: Plan, planner: Planner, digest: Digest, why: str 
         looked_ahead=plan.looked_ahead,
     )
     said = provenance(given.body, plan, outcome, planner.budget)
-    said.update(told(planner.chat, is_rendered=given.is_rendered))
-    if KEY in given.row:
-        said["earlier"] = given.row[KEY]
-    marked = {**row, KEY: said}
-    return Done(encode(marked) + given.line[len(given.body) :], outcome)
+    return Done(marked(given, row, said, planner) + given.line[len(given.body) :], outcome)
 
 
 def has_digest(plan: Plan) -> bool:
@@ -142,18 +130,9 @@ def _fitted(given: Given, planner: Planner, strategy: Strategy) -> tuple[Plan, D
 
 def _kept(given: Given, planner: Planner) -> Done:
     """Keep a row that fits, or that this very compression could not get into the budget."""
-    fits = given.before <= planner.budget.tokens
     turns = assistant_turns(given.trajectory.turns)
-    outcome = RowOutcome(
-        row=writable(given.name),
-        status="unchanged" if fits else "over_budget",
-        before=given.before,
-        after=given.before,
-        budget=planner.budget.tokens,
-        strategy=planner.name,
-        counter=planner.counter.name,
-        exact=planner.counter.exact,
-        reason="" if fits else reason_of(given.trajectory, planner, given.around),
+    outcome = msgspec.structs.replace(
+        judged(given, planner, "unchanged", given.before, given.trajectory),
         assistant_before=turns,
         assistant_after=turns,
     )
