@@ -15,7 +15,8 @@ SIMULATED = "simulated"
 """The name of the embedded model that needs no endpoint."""
 
 Progress: TypeAlias = Literal["auto", "rich", "plain", "json", "none"]
-SandboxName: TypeAlias = Literal["none"]
+SandboxName: TypeAlias = Literal["auto", "bwrap", "landlock", "docker", "none"]
+Network: TypeAlias = Literal["none", "host"]
 WorkspaceOnCrash: TypeAlias = Literal["snapshot", "keep", "fresh"]
 Client: TypeAlias = Literal["fast", "sdk"]
 Capture: TypeAlias = Literal["vllm", "sglang", "openai"]
@@ -89,8 +90,29 @@ class Settings:
     """JSON file with a list of messages that are only there while asking; never exported."""
     toolsets: tuple[str, ...] = ("default",)
     """Toolsets that sessions get; see `hermes-run tools`."""
+    distribution: str | None = None
+    """Draw the toolsets of each prompt from this distribution instead; see `hermes-run tools`."""
+    toolsets_file: Path | None = None
+    """TOML file with toolsets and distributions of your own, as tables [toolsets.NAME] and
+    [distributions.NAME]."""
+    tools: tuple[str, ...] = ()
+    """Tools of your own, as module:name; the name is that of a tool or of a list of tools."""
+    mcp: Path | None = None
+    """JSON file with MCP servers, as {"mcpServers": {NAME: {...}}}; the tools of each server are a
+    toolset of its name."""
     sandbox: SandboxName = "none"
-    """Where tools run; `none` is a folder a session and no wall."""
+    """Where tools run: `auto` takes the best wall that holds here and refuses to run without one;
+    `none` is a folder a session and no wall."""
+    network: Network = "none"
+    """What tools reach: nothing, or all that this machine does."""
+    image: str | None = None
+    """Image that sessions run in with --sandbox docker, for rows that name none."""
+    sandbox_memory: int = 4 * 2**30
+    """Bytes of memory that the processes of a session may have together."""
+    sandbox_disk: int = 4 * 2**30
+    """Bytes that a session may write to its workspace and temporary folder."""
+    sandbox_processes: int = 512
+    """Processes that a session may have at once."""
     seed: int = 0
     """Seed of everything that is drawn."""
     sampling: dict[str, Json] = field(default_factory=dict[str, Json])
@@ -109,6 +131,10 @@ class Settings:
     """Seconds a tool call may take."""
     tool_output: int = 50_000
     """Bytes of a tool's output that the model gets."""
+    max_calls: int = 64
+    """Calls in one reply that are run; the others are answered with an error."""
+    max_repeats: int = 3
+    """How often in a row the same call may fail the same way before it is no longer run."""
     attempts: int = 6
     """How often the endpoint is asked for one reply before the session is given up."""
     retry_base: float = 1.0
@@ -183,6 +209,11 @@ _POSITIVE = (
     "deadline",
     "tool_timeout",
     "tool_output",
+    "sandbox_memory",
+    "sandbox_disk",
+    "sandbox_processes",
+    "max_calls",
+    "max_repeats",
     "attempts",
     "retry_base",
     "retry_cap",

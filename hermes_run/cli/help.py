@@ -18,7 +18,9 @@ GROUPS = {
     "Run": "concurrency samples limit seed strict dry_run config",
     "Limits": "max_turns max_tokens session_timeout working_time max_session_cost_usd max_cost_usd "
     "prices deadline finish_when drain_timeout",
-    "Tools": "toolsets tool_dialect native_tools sandbox tool_timeout tool_output "
+    "Tools": "toolsets distribution toolsets_file tools mcp tool_dialect native_tools "
+    "tool_timeout tool_output max_calls max_repeats",
+    "Sandbox": "sandbox network image sandbox_memory sandbox_disk sandbox_processes "
     "keep_workspaces workspace_on_crash",
     "Output": "out name overwrite progress sync",
     "Going on": "prompts retry_outcome restart_failed allow_drift",

@@ -17,6 +17,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from hermes_run.sandboxes.beneath import Root, folder_beneath, read_beneath, write_beneath
+from hermes_run.sandboxes.mirror import Mirror, update_mirror
 from hermes_run.sandboxes.processes import blaming_the_machine, run_process
 from hermes_run.sandboxes.protocol import Command, Finished, Sandbox
 
@@ -32,6 +33,7 @@ class Plain:
         path = os.path.realpath(folder)
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
         self._root = Root(path=path, descriptor=os.open(path, flags))
+        self.root = path
         self._shell = shutil.which("bash") or "/bin/sh"
         self._environment = {
             "PATH": os.environ.get("PATH", os.defpath),
@@ -61,6 +63,10 @@ class Plain:
         """Write a file, making its folders."""
         with blaming_the_machine():
             await to_thread.run_sync(write_beneath, self._root, _home(path), content)
+
+    async def snapshot(self, mirror: Mirror, seq: int) -> bool:
+        """Copy the workspace as it stands."""
+        return await update_mirror(mirror, seq)
 
     async def close(self) -> None:
         """Let go of the folder; commands end with the calls that run them."""
