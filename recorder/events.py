@@ -110,6 +110,7 @@ class SessionStarted(Fact, frozen=True, kw_only=True, omit_defaults=True):
     tools_hash: str = ""
     toolsets: tuple[str, ...] = ()
     draw_seed: str | None = None
+    sandbox: str = ""
     model: str = ""
     provider: str = ""
     sampling: dict[str, Json] = {}

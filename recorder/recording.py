@@ -67,6 +67,7 @@ class Opening(TypedDict, total=False):
     sample: int
     toolsets: Sequence[str]
     draw_seed: str | None
+    sandbox: str
     model: str
     provider: str
     sampling: Mapping[str, Json]

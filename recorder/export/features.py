@@ -54,6 +54,7 @@ KNOWN: Mapping[str, Type] = {
     "provider": STRING,
     "api_calls": INTEGER,
     "toolsets_used": Listed(STRING),
+    "sandbox": STRING,
     "tool_stats": JSON,
     "tool_error_counts": JSON,
     "usage": _fields(**_COUNTS, estimated=TRUTH),

@@ -140,6 +140,7 @@ def _drawn(started: SessionStarted) -> dict[str, Json]:
         "toolsets": list(started.toolsets),
         "tools_hash": started.tools_hash,
         "draw_seed": started.draw_seed,
+        "sandbox": started.sandbox or None,
         "sampling": started.sampling,
     }
 

@@ -44,8 +44,9 @@ _FLAG = re.compile(
 )
 OWN_KEYS = frozenset({
     "id", "prompt_index", "sample", "conversations", "completed", "partial", "outcome",
-    "exit_reason", "error", "model", "provider", "api_calls", "toolsets_used", "tool_stats",
-    "tool_error_counts", "usage", "cost_usd", "rewards", "timing", "flags", "metadata", "run",
+    "exit_reason", "error", "model", "provider", "api_calls", "toolsets_used", "sandbox",
+    "tool_stats", "tool_error_counts", "usage", "cost_usd", "rewards", "timing", "flags",
+    "metadata", "run",
 })  # fmt: skip
 """The keys of a row of a run."""
 EXPORTED_KEYS = frozenset({"origins", "loss", "tokens", "provenance"})

@@ -78,6 +78,7 @@ def _provenance(session: Session) -> dict[str, Json]:
         "provider": started.provider if started else "",
         "api_calls": session.replies + len(session.failures),
         "toolsets_used": list(started.toolsets) if started else [],
+        "sandbox": (started.sandbox if started else "") or None,
     }
 
 

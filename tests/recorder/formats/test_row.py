@@ -47,6 +47,7 @@ def whole_session() -> Session:
                 "sample": 1,
                 "messages": (Message("user", "count"),),
                 "toolsets": ("files",),
+                "sandbox": "bwrap",
                 "model": "asked-for",
                 "provider": "local",
                 "metadata": {"source": "s"},
@@ -95,6 +96,7 @@ def test_a_row_says_everything_there_is_to_sort_rows_by():
             "provider": "local",
             "api_calls": 3,
             "toolsets_used": ["files"],
+            "sandbox": "bwrap",
             "tool_stats": {
                 "f": {"count": 1, "success": 1, "failure": 0},
                 "g": {"count": 0, "success": 0, "failure": 0},
