@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import unicodedata
+from collections.abc import Iterable
 
 _UNPRINTABLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
@@ -65,3 +67,9 @@ def cost(usd: float | None, unpriced: int = 0) -> str:
         return "cost unknown (no prices)"
     shown = f"${usd:,.2f}" if usd >= 0.1 or usd == 0 else f"${usd:.4f}"
     return f"{shown} and {unpriced:,} replies of unknown price" if unpriced else shown
+
+
+def closest(word: str, words: Iterable[str]) -> str:
+    """Give a hint at the most similar of *words*, or nothing."""
+    found = difflib.get_close_matches(word[:80], list(words), n=1)
+    return f" Did you mean {found[0]!r}?" if found else ""

@@ -9,16 +9,16 @@ wrong and what the tool takes.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import cast
 
 import msgspec
 
 from hermes_run.tools.tool import Tool
+from hermes_run.words import closest
 from recorder.messages import Json
 
 WORDS: dict[str, Json] = {"true": True, "false": False, "null": None, "none": None}
@@ -75,12 +75,6 @@ def usage(tool: Tool) -> str:
         for name, schema in schemas.items()
     ]
     return f"{tool.name}({', '.join(named)})"
-
-
-def closest(word: str, words: Iterable[str]) -> str:
-    """Give a hint at the most similar of *words*, or nothing."""
-    found = difflib.get_close_matches(word[:80], list(words), n=1)
-    return f" Did you mean {found[0]!r}?" if found else ""
 
 
 def _parse(raw: str) -> tuple[Json, tuple[str, ...]]:
