@@ -1,0 +1,125 @@
+"""What the processes of a session have of the machine, and what its folders hold.
+
+All of it changes while it is looked at, by somebody who may want it to be overlooked: folders are
+walked by descriptors, follow no link and are opened also where they are locked. A part that goes
+missing meanwhile counts nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections import defaultdict
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+from hermes_run.sandboxes.tree import FOLDER
+from hermes_run.sandboxes.workspaces import opened
+
+BLOCK = 4096
+"""What the smallest file takes, in bytes: names are no less a burden than what is in them."""
+
+DEPTH = 200
+"""A tree that is deeper is more than anybody counts."""
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def families_of(leaders: Iterable[int]) -> Mapping[int, tuple[int, ...]]:
+    """Give each of *leaders* with all processes that come from it, by their ids.
+
+    A process is found below the one that made it, or below whoever took it in after that ended.
+    """
+    children: defaultdict[int, list[int]] = defaultdict(list)
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            children[process.ppid()].append(process.pid)
+    return {leader: tuple(_descendants(leader, children)) for leader in leaders}
+
+
+def used_memory(process: int) -> int:
+    """Bytes of memory that a process has for itself; none where it is gone."""
+    try:
+        resident, shared = Path(f"/proc/{process}/statm").read_bytes().split()[1:3]
+    except (OSError, ValueError):
+        return 0
+    return max(0, int(resident) - int(shared)) * _PAGE
+
+
+def used_disk(folder: Path, enough: int) -> int:
+    """Bytes that a tree takes on its disk; counting ends where it has more than *enough*."""
+    with contextlib.suppress(OSError), opened(os.open(folder, FOLDER)) as descriptor:
+        return _used(descriptor, enough, DEPTH)
+    return 0
+
+
+def _used(folder: int, enough: int, depth: int) -> int:
+    total = BLOCK
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            # Whoever works there takes away and exchanges what is looked at.
+            with contextlib.suppress(OSError):
+                found = entry.stat(follow_symlinks=False)
+                total += max(BLOCK, found.st_blocks * 512 // max(1, found.st_nlink))
+                if stat.S_ISDIR(found.st_mode):
+                    total += _below(folder, entry.name, enough - total, depth)
+            if total > enough:
+                break
+    return total
+
+
+def _below(parent: int, name: str, enough: int, depth: int) -> int:
+    """What is in a folder; too much where it lies deeper than anybody works."""
+    if not depth:
+        return enough + 1
+    with _unlocked(parent, name) as folder:
+        return _used(folder, enough, depth - 1)
+
+
+@contextlib.contextmanager
+def _unlocked(parent: int, name: str) -> Generator[int]:
+    """Open a folder, also one that was locked by its owner; it is locked again afterwards."""
+    try:
+        descriptor = os.open(name, FOLDER, dir_fd=parent)
+    except PermissionError:
+        with _open_locked(parent, name) as descriptor:
+            yield descriptor
+        return
+    with opened(descriptor):
+        yield descriptor
+
+
+@contextlib.contextmanager
+def _open_locked(parent: int, name: str) -> Generator[int]:
+    # By a descriptor that needs no rights: a name may stand for something else by now.
+    flags = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    with opened(os.open(name, flags, dir_fd=parent)) as place:
+        path, mode = f"/proc/self/fd/{place}", stat.S_IMODE(os.fstat(place).st_mode)
+        Path(path).chmod(0o700)
+        try:
+            with opened(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as descriptor:
+                yield descriptor
+        finally:
+            Path(path).chmod(mode)
+
+
+def held_open(process: int, device: int) -> int:
+    """Bytes of files on *device* that a process holds open and that have no name any more."""
+    total = 0
+    with contextlib.suppress(OSError), os.scandir(f"/proc/{process}/fd") as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                found = entry.stat()
+                if stat.S_ISREG(found.st_mode) and not found.st_nlink and found.st_dev == device:
+                    total += found.st_blocks * 512
+    return total
+
+
+def _descendants(leader: int, children: Mapping[int, Sequence[int]]) -> list[int]:
+    found = [leader]
+    for process in found:
+        found += children.get(process, ())
+    return found
