@@ -16,6 +16,7 @@ from hermes_run.models.dialects.writing import write_tools
 from hermes_run.models.wire import Transcript
 from hermes_run.plan import Plan
 from hermes_run.retry import Backoff
+from hermes_run.tools.belongings import Belongings, open_belongings
 from hermes_run.tools.tool import Bounds, Context
 from hermes_run.workspace import Place, open_workspace
 from recorder.errors import JournalError
@@ -94,7 +95,8 @@ async def _begin(recording: Recording, job: Job, plan: Plan) -> None:
 async def _work(recording: Recording, job: Job, plan: Plan, held: anyio.Event) -> None:
     async with open_workspace(recording, job, plan) as place:
         if place:
-            await drive(recording, _agent(job, plan, place, held))
+            async with open_belongings() as belongings:
+                await drive(recording, _agent(job, plan, place, belongings, held))
 
 
 async def _end_broken(recording: Recording, plan: Plan, error: Exception) -> None:
@@ -157,7 +159,9 @@ async def _give_up(recording: Recording, plan: Plan) -> None:
                 await _write_row(recording, plan)
 
 
-def _agent(job: Job, plan: Plan, place: Place, held: anyio.Event) -> Agent:
+def _agent(
+    job: Job, plan: Plan, place: Place, belongings: Belongings, held: anyio.Event
+) -> Agent:
     settings = plan.settings
     schemas = job.toolbox.schemas
     return Agent(
@@ -169,6 +173,7 @@ def _agent(job: Job, plan: Plan, place: Place, held: anyio.Event) -> Agent:
             session=job.session_id,
             sandbox=place.sandbox,
             bounds=Bounds(settings.tool_timeout, settings.tool_output),
+            belongings=belongings,
         ),
         transcript=_transcript(plan, schemas),
         brake=plan.brake,

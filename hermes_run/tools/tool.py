@@ -5,13 +5,17 @@ The ``tool`` decorator makes one from a function, its annotations and its docstr
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, TypeVar
 
 import msgspec
 
+from hermes_run.errors import UsageError
 from hermes_run.sandboxes.protocol import Sandbox
+from hermes_run.tools.belongings import Belongings, Opening
 from recorder.messages import Effect, Json, Status
+
+T = TypeVar("T")
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -25,13 +29,45 @@ class Context(msgspec.Struct, frozen=True):
     """Where a call runs: its session, sandbox and bounds. A parameter annotated so receives it.
 
     ``state`` belongs to one session and lives as long as it; a tool keeps there what it must
-    remember between calls.
+    remember between calls. What must be closed at the end, too, goes through :meth:`keep`.
     """
 
     session: str
     sandbox: Sandbox
     bounds: Bounds = Bounds()
     state: dict[str, Any] = {}
+    belongings: Belongings | None = None
+
+    async def keep(self, name: Hashable, make: Opening[T]) -> T:
+        """Give what the session holds open under *name*, and open it where nothing is.
+
+        Args:
+            name: what all calls of the session find it by.
+            make: gives a context manager, async or plain. It is entered once, in a task of its
+                own, and left when the session ends, however that is.
+
+        Raises:
+            UsageError: the session is over, or this context belongs to none.
+            BaseException: whatever the opening raised.
+        """
+        return await self._owner().keep(name, make)
+
+    def keep_sync(self, name: Hashable, make: Opening[T]) -> T:
+        """Do what :meth:`keep` does, for a plain function; it runs in a thread.
+
+        Raises:
+            UsageError: the session is over, or this context belongs to none.
+            BaseException: whatever the opening raised.
+        """
+        return self._owner().keep_sync(name, make)
+
+    def _owner(self) -> Belongings:
+        if self.belongings is None:
+            raise UsageError(
+                "this context belongs to no session that could close things; make it with "
+                "Context(..., belongings=...) inside `async with open_belongings() as belongings`"
+            )
+        return self.belongings
 
 
 class Output(msgspec.Struct, frozen=True):
