@@ -87,6 +87,7 @@ async def _begin(recording: Recording, job: Job, plan: Plan) -> None:
         toolsets=job.toolsets,
         model=plan.model_name,
         provider=plan.provider,
+        sandbox=plan.wall.name,
         sampling=_sampling(plan.settings),
         metadata=job.prompt.metadata,
     )
@@ -159,9 +160,7 @@ async def _give_up(recording: Recording, plan: Plan) -> None:
                 await _write_row(recording, plan)
 
 
-def _agent(
-    job: Job, plan: Plan, place: Place, belongings: Belongings, held: anyio.Event
-) -> Agent:
+def _agent(job: Job, plan: Plan, place: Place, belongings: Belongings, held: anyio.Event) -> Agent:
     settings = plan.settings
     schemas = job.toolbox.schemas
     return Agent(

@@ -9,31 +9,28 @@ from pathlib import Path
 from typing import TypeAlias
 
 import anyio
-import msgspec
 from anyio.abc import ObjectSendStream
 
-from hermes_run.beside import keep_limits, open_rejects, put_in_place, remove_empty, writing
+from hermes_run.beside import open_rejects, put_in_place, writing
 from hermes_run.brake import Brake
-from hermes_run.budget import Budget
 from hermes_run.config import Settings
-from hermes_run.errors import UsageError, ungrouped
+from hermes_run.errors import ungrouped
 from hermes_run.feed import feed
 from hermes_run.intake import Intake
 from hermes_run.models.source import Source
 from hermes_run.plan import Plan
-from hermes_run.prices import read_prices
 from hermes_run.prompts import Prompt, Reject
 from hermes_run.report import Poisoned, Report
 from hermes_run.resume import Resumption
 from hermes_run.run_json import RUN, asked, asked_again, folder_of, idle_of, write_run_json
-from hermes_run.runlog import open_log
+from hermes_run.sandboxes.choosing import open_wall
 from hermes_run.scheduler import schedule
+from hermes_run.shared import open_plan, read_prefill
 from hermes_run.stragglers import leave_stragglers
-from hermes_run.tools.toolbox import Toolbox
-from hermes_run.workspace import MIRRORS, WORKSPACES, sweep_workspaces
+from hermes_run.tools.shelf import Shelf
+from hermes_run.workspace import sweep_workspaces
 from recorder.journal import JournalSettings
-from recorder.json_text import decode
-from recorder.messages import Json, Message
+from recorder.messages import Json
 from recorder.opening import open_record, reopen_record
 from recorder.record import Record
 from recorder.session import Session
@@ -161,7 +158,7 @@ async def open_run(
     rows: Rows,
     settings: Settings,
     source: Source,
-    toolbox: Toolbox,
+    shelf: Shelf,
     prompts: Mapping[str, Json] | None = None,
 ) -> AsyncGenerator[Run]:
     """Make the run directory and everything that its sessions share.
@@ -171,25 +168,27 @@ async def open_run(
         rows: what to run.
         settings: how to run it.
         source: the model.
-        toolbox: the tools of rows that name none.
+        shelf: the tools that there are.
         prompts: where the rows come from, for ``run.json``.
 
     Raises:
         RunDirectoryError: the directory can't be used.
         JournalError: the record can't be begun.
-        UsageError: the prefill file or the one of prices can't be used.
+        UsageError: the prefill file or the one of prices can't be used, or the sandbox that was
+            asked for does not hold here.
     """
     prefill = read_prefill(settings.prefill)
     journal = JournalSettings(sync=settings.sync)
     async with (
+        open_wall(settings) as wall,
         open_record(directory, settings=journal) as record,
-        _shared(record, settings, source, prefill, Path.cwd()) as plan,
+        open_plan(record, settings, source, wall, prefill, Path.cwd()) as plan,
     ):
         with writing(directory / RUN):
-            document = asked(plan, toolbox, prompts or {})
+            document = asked(plan, shelf, prompts or {})
             await write_run_json(directory, document)
         async with open_rejects(directory / REJECTS) as rejects, feed(rows) as fed:
-            yield Run(plan, Intake(fed, settings, toolbox, rejects), document=document)
+            yield Run(plan, Intake(fed, settings, shelf, rejects), document=document)
 
 
 @asynccontextmanager
@@ -198,7 +197,7 @@ async def reopen_run(
     rows: Rows,
     settings: Settings,
     source: Source,
-    toolbox: Toolbox,
+    shelf: Shelf,
     resumption: Resumption,
 ) -> AsyncGenerator[Run]:
     """Go on with a run whose directory is owned already.
@@ -208,83 +207,34 @@ async def reopen_run(
         rows: all rows of the prompts file, those that are done included.
         settings: how to go on.
         source: the model.
-        toolbox: the tools of rows that name none.
+        shelf: the tools that there are.
         resumption: what is left to do.
 
     Raises:
         RunDirectoryError: the directory can't be used.
         JournalError: the record can't be written.
         CorruptJournalError: a session can't be folded.
-        UsageError: the prefill file or the one of prices can't be used.
+        UsageError: the prefill file or the one of prices can't be used, or the sandbox that was
+            asked for does not hold here.
     """
     prefill = read_prefill(settings.prefill)
     journal = JournalSettings(sync=settings.sync)
     past = resumption.past
+    folder = folder_of(past.document)
     async with (
+        open_wall(settings) as wall,
         reopen_record(directory, past.standings, settings=journal, sifted=past.sifted) as record,
-        _shared(record, settings, source, prefill, folder_of(past.document)) as plan,
+        open_plan(record, settings, source, wall, prefill, folder) as plan,
     ):
         with writing(directory / RUN):
-            document = asked_again(plan, toolbox, past)
+            document = asked_again(plan, shelf, past)
             await write_run_json(directory, document)
         await put_in_place(past.rejects, directory / REJECTS)  # all rows were read again
         await sweep_workspaces(plan, resumption.sessions)
         await resumption.end_gone(record)
         async with feed(rows) as fed:
-            intake = Intake(fed, settings, toolbox, recorded=resumption.sessions)
+            intake = Intake(fed, settings, shelf, recorded=resumption.sessions)
             yield Run(plan, intake, resumption, document)
-
-
-@asynccontextmanager
-async def _shared(
-    record: Record,
-    settings: Settings,
-    source: Source,
-    prefill: tuple[Message, ...],
-    folder: Path,
-) -> AsyncGenerator[Plan]:
-    """Open what all sessions of a run share beside its record."""
-    prices = read_prices(settings.prices)
-    with open_log(record.directory) as log:
-        plan = Plan(
-            settings=settings,
-            model=source.model,
-            model_name=source.name,
-            provider=source.provider,
-            record=record,
-            brake=source.brake,
-            log=log,
-            prices=prices,
-            prefill=prefill,
-            folder=folder,
-        )
-        for warning in source.warnings:
-            log.warning(warning)
-        keep_limits(record, source.gate)
-        if settings.max_cost_usd is not None:
-            budget = Budget(plan, settings.max_cost_usd)
-            budget.look()
-            record.send_also_to(budget)
-        try:
-            yield plan
-        finally:
-            for name in (WORKSPACES, MIRRORS):
-                remove_empty(record.directory / name)
-
-
-def read_prefill(path: Path | None) -> tuple[Message, ...]:
-    """Read the messages that stand before the conversation whenever the model is asked.
-
-    Raises:
-        UsageError: the file is no JSON list of messages with ``role`` and ``content``.
-    """
-    if path is None:
-        return ()
-    try:
-        return tuple(msgspec.convert(decode(path.read_bytes()), list[Message]))
-    except (OSError, ValueError) as error:
-        wanted = '[{"role": "user", "content": "..."}]'
-        raise UsageError(f"--prefill {path} must hold a list like {wanted}: {error}") from error
 
 
 def name_run(settings: Settings, stem: str) -> Path:

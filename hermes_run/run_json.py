@@ -8,10 +8,11 @@ import time
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
-from hermes_run.config import Settings, shown
+from hermes_run.config import SandboxName, Settings, shown
 from hermes_run.drift import SEMANTIC, Change, prefill_hash
 from hermes_run.plan import Plan
 from hermes_run.resume import Past
@@ -187,20 +188,20 @@ def _meant(plan: Plan, toolbox: Toolbox, prompts: Mapping[str, Json]) -> dict[st
     return {
         "model": plan.model_name,
         "provider": plan.provider,
-        "sandbox": plan.settings.sandbox,
+        "sandbox": plan.wall.name,
         "prompts": prompts,
-        "settings": shown(_whole(plan.settings)),
+        "settings": shown(_whole(plan)),
         "prefill": prefill_hash(plan.prefill),
         "tools": toolbox.schemas,
     }
 
 
-def _whole(settings: Settings) -> Settings:
-    """Give *settings* with paths that mean the same in every folder."""
-    prefill, prices = settings.prefill, settings.prices
-    return dataclasses.replace(
-        settings,
-        out=settings.out.absolute(),
-        prefill=prefill and prefill.absolute(),
-        prices=prices and prices.absolute(),
-    )
+def _whole(plan: Plan) -> Settings:
+    """Give the settings with paths that mean the same in every folder, and the wall that was found.
+
+    A run goes on behind the wall that it was begun behind, or not at all.
+    """
+    settings = plan.settings
+    paths = ("out", "prefill", "prices", "mcp", "toolsets_file")
+    whole = {name: path.absolute() for name in paths if (path := getattr(settings, name))}
+    return dataclasses.replace(settings, sandbox=cast("SandboxName", plan.wall.name), **whole)

@@ -25,9 +25,9 @@ from hermes_run.recovery import (
 )
 from hermes_run.sandboxes.fencing import marks
 from hermes_run.sandboxes.mirror import Mirror, remove_mirror, restore_mirror
-from hermes_run.sandboxes.plain import open_plain
 from hermes_run.sandboxes.protocol import Command, Sandbox
-from hermes_run.sandboxes.workspaces import prepare, remove
+from hermes_run.sandboxes.wall import Site
+from hermes_run.sandboxes.workspaces import prepare, remove, strip
 from recorder.recording import Recording
 from recorder.session import Session
 from recorder.standing import Standing
@@ -35,6 +35,9 @@ from recorder.steps import Step
 
 WORKSPACES = "workspaces"
 MIRRORS = "mirrors"
+SCRATCH = "scratch"
+FOLDERS = (WORKSPACES, MIRRORS, SCRATCH)
+"""Folders of a run directory in which each session has one."""
 
 _FINAL = ("completed", "refused")
 """Outcomes after which nothing can go on, so that the workspace is of no more use."""
@@ -49,72 +52,105 @@ class Place(msgspec.Struct, frozen=True):
     mirror: Mirror | None = None
 
 
+class _Ground(msgspec.Struct, frozen=True):
+    """Where a session's folders are: its workspace and the mirror of it, and its scratch folder."""
+
+    mirror: Mirror
+    scratch: Path
+
+
 @asynccontextmanager
 async def open_workspace(
     recording: Recording, job: Job, plan: Plan
 ) -> AsyncGenerator[Place | None]:
-    """Give the session a folder of its own: as its row says, or as its past left it.
+    """Give the session a sandbox with a folder of its own, as its row says or its past left it.
 
     Gives ``None`` where the session has to end before it goes on; that is recorded.
 
     Raises:
-        SandboxError: the row's ``setup`` command failed, or the workspace is lost.
-        UsageError: the row's workspace can't be used.
+        SandboxError: the sandbox can't be opened, the row's ``setup`` command failed, or the
+            workspace is lost.
+        UsageError: the row's workspace can't be used, or it asks for what the wall has not.
     """
-    mirror = _mirror_of(job, plan)
+    ground = _ground_of(job, plan)
     try:
-        if job.going is None or job.going.anew:
-            await _begin(mirror, job, plan)
-        else:
-            await _take_up(recording, mirror, job, plan)
+        is_new = await _stand(recording, ground, job, plan)
         if recording.session.ended:
             yield None
             return
-        async with open_plain(mirror.workspace, _marks(job, plan)) as sandbox:
+        async with _open_sandbox(ground, job, plan) as sandbox:
+            if is_new and job.prompt.setup:
+                await _set_up(job.prompt.setup, sandbox, plan)
             is_mirrored = plan.settings.workspace_on_crash == "snapshot"
-            yield Place(sandbox, mirror if is_mirrored else None)
+            yield Place(sandbox, ground.mirror if is_mirrored else None)
     finally:
         with anyio.move_on_after(_END_S, shield=True):
-            await _leave(recording.session, mirror, plan)
+            await _leave(recording.session, ground, plan)
 
 
-async def _begin(mirror: Mirror, job: Job, plan: Plan) -> None:
+@asynccontextmanager
+async def _open_sandbox(ground: _Ground, job: Job, plan: Plan) -> AsyncGenerator[Sandbox]:
+    scratch = anyio.Path(ground.scratch)
+    await scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+    site = Site(
+        folder=ground.mirror.workspace,
+        scratch=ground.scratch,
+        marks=marks(plan.record.run, plan.record.directory, job.session_id),
+        image=job.prompt.image,
+    )
+    async with plan.wall.open(site) as sandbox:
+        with plan.watch.over(sandbox):
+            yield sandbox
+
+
+async def _stand(recording: Recording, ground: _Ground, job: Job, plan: Plan) -> bool:
+    """Put the workspace where the session goes on from; tells whether it is new."""
+    if job.going is None or job.going.anew:
+        await _begin(ground, job, plan)
+        return True
+    return await _take_up(recording, ground, job, plan)
+
+
+async def _begin(ground: _Ground, job: Job, plan: Plan) -> None:
     """Make the workspace as the row says, whatever was there before."""
-    await remove_mirror(mirror)
-    await remove(mirror.workspace)
+    await remove_mirror(ground.mirror)
+    await remove(ground.scratch)
+    await remove(ground.mirror.workspace)
     given = job.prompt.workspace
     source = plan.folder / given if isinstance(given, str) else given
-    await prepare(mirror.workspace, source)
-    if job.prompt.setup:
-        async with open_plain(mirror.workspace, _marks(job, plan)) as sandbox:
-            await _set_up(job.prompt.setup, sandbox, plan)
+    await prepare(ground.mirror.workspace, source)
 
 
 async def _set_up(line: str, sandbox: Sandbox, plan: Plan) -> None:
     settings = plan.settings
-    done = await sandbox.run(Command(line, settings.tool_timeout, settings.tool_output))
+    command = Command(line, settings.tool_timeout, settings.tool_output, lasting=True)
+    done = await sandbox.run(command)
     if done.exit_code != 0:
-        said = done.output.decode("utf-8", "replace").strip()[-500:]
+        said = done.stopped or done.output.decode("utf-8", "replace").strip()[-500:]
         raise SandboxError(f"the row's setup command ended with {done.exit_code}: {said}")
 
 
-async def _take_up(recording: Recording, mirror: Mirror, job: Job, plan: Plan) -> None:
-    """Bring the workspace of a session that goes on to where the record says it was."""
-    session = recording.session
+async def _take_up(recording: Recording, ground: _Ground, job: Job, plan: Plan) -> bool:
+    """Bring the workspace of a session that goes on to where the record says it was.
+
+    Tells whether it was made anew.
+    """
+    session, mirror = recording.session, ground.mirror
     settle = job.going is not None and job.going.settle
     has_mirror = await to_thread.run_sync(_has_mirror, session, mirror, plan)
     recovery = recover(session, has_mirror=has_mirror, settle=settle)
     if isinstance(recovery, Stop):
         await recording.end(recovery.outcome, reason=recovery.reason, error=recovery.error)
-        return
+        return False
     if isinstance(recovery, Restore):
         # A restoration that died half way leaves no workspace, and then nothing to hold one.
         await anyio.Path(mirror.workspace.parent).mkdir(mode=0o700, exist_ok=True)
         if not await restore_mirror(mirror, recovery.seq):
             raise SandboxError(f"the copy of the workspace in {mirror.folder} is gone")
     # What nobody has worked in yet is made again: it may have been cut short while it was made.
-    if plan.settings.workspace_on_crash == "fresh" or not touched_workspace(session):
-        await _begin(mirror, job, plan)
+    is_new = plan.settings.workspace_on_crash == "fresh" or not touched_workspace(session)
+    if is_new:
+        await _begin(ground, job, plan)
     elif not await anyio.Path(mirror.workspace).is_dir():
         raise SandboxError(
             f"the workspace {mirror.workspace} is gone, and with it what the session did; "
@@ -123,6 +159,7 @@ async def _take_up(recording: Recording, mirror: Mirror, job: Job, plan: Plan) -
     if isinstance(recovery, Unknown):
         for call in recovery.calls:
             await recording.tool_returned(call.id, UNKNOWN_TEXT, status="unknown")
+    return is_new
 
 
 def _has_mirror(session: Session, mirror: Mirror, plan: Plan) -> bool:
@@ -132,13 +169,16 @@ def _has_mirror(session: Session, mirror: Mirror, plan: Plan) -> bool:
     return mirror.stands_before(changed_last(last))
 
 
-async def _leave(session: Session, mirror: Mirror, plan: Plan) -> None:
+async def _leave(session: Session, ground: _Ground, plan: Plan) -> None:
     """Remove what a session that is over needs no more."""
     if session.ended is None or session.ended.outcome not in _FINAL:
         return
-    await remove_mirror(mirror)
-    if not plan.settings.keep_workspaces:
-        await remove(mirror.workspace)
+    await remove_mirror(ground.mirror)
+    await remove(ground.scratch)
+    if plan.settings.keep_workspaces:
+        await strip(ground.mirror.workspace)
+    else:
+        await remove(ground.mirror.workspace)
 
 
 async def sweep_workspaces(plan: Plan, sessions: Mapping[str, Standing]) -> None:
@@ -148,21 +188,19 @@ async def sweep_workspaces(plan: Plan, sessions: Mapping[str, Standing]) -> None
         SandboxError: something can't be removed.
     """
     needed = {folder_name(name) for name, each in sessions.items() if each.ended not in _FINAL}
-    for kind in (MIRRORS,) if plan.settings.keep_workspaces else (MIRRORS, WORKSPACES):
+    kept = (WORKSPACES,) if plan.settings.keep_workspaces else ()
+    for kind in FOLDERS:
         folder = anyio.Path(plan.record.directory / kind)
         left = [Path(path) async for path in folder.iterdir()] if await folder.exists() else []
         for path in left:
-            if path.name not in needed:
+            if path.name not in needed and kind not in kept:
                 await remove(path)
 
 
-def _mirror_of(job: Job, plan: Plan) -> Mirror:
+def _ground_of(job: Job, plan: Plan) -> _Ground:
     directory, name = plan.record.directory, folder_name(job.session_id)
-    return Mirror(directory / MIRRORS / name, directory / WORKSPACES / name)
-
-
-def _marks(job: Job, plan: Plan) -> dict[str, str]:
-    return marks(plan.record.run, plan.record.directory, job.session_id)
+    mirror = Mirror(directory / MIRRORS / name, directory / WORKSPACES / name)
+    return _Ground(mirror, directory / SCRATCH / name)
 
 
 def folder_name(session_id: str) -> str:

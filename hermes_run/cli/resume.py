@@ -27,9 +27,10 @@ from hermes_run.progress.watch import watch
 from hermes_run.prompts import check_file, read_prompts
 from hermes_run.report import Report
 from hermes_run.resume import Choices, Past, Resumption, Rows, compare_rows, refuse_drift
-from hermes_run.run import REJECTS, read_prefill, reopen_run
+from hermes_run.run import REJECTS, reopen_run
 from hermes_run.run_json import read_run_json
 from hermes_run.sandboxes.fencing import fence
+from hermes_run.shared import read_prefill
 from hermes_run.tools.toolbox import Toolbox
 from hermes_run.tools.toolsets import load_toolbox
 from hermes_run.words import clean

@@ -25,6 +25,7 @@ import msgspec
 import psutil
 from anyio import to_thread
 
+from hermes_run.errors import ungrouped
 from hermes_run.sandboxes.usage import BLOCK, families_of, held_open, used_disk, used_memory
 from hermes_run.sandboxes.wall import Allowance, Site
 
@@ -132,10 +133,11 @@ async def open_watch(allowance: Allowance, folder: Path) -> AsyncGenerator[Watch
         folder: where their folders are.
     """
     watch = Watch(allowance, folder)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_keep_looking, watch)
-        yield watch
-        tasks.cancel_scope.cancel()
+    with ungrouped():
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_keep_looking, watch)
+            yield watch
+            tasks.cancel_scope.cancel()
 
 
 async def _keep_looking(watch: Watch) -> None:

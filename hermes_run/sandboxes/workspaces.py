@@ -23,6 +23,9 @@ from anyio import to_thread
 from hermes_run.errors import SandboxError, UsageError
 from hermes_run.sandboxes.beneath import Root, write_beneath
 
+STRIPPED_DEPTH = 200
+"""What lies deeper in a workspace that is kept is removed."""
+
 REMOVAL_S = 300.0
 """After this the removal is given up: something outlived its session and keeps writing."""
 
@@ -49,6 +52,18 @@ async def remove(folder: Path) -> None:
         SandboxError: something in it can't be removed.
     """
     await to_thread.run_sync(remove_tree, folder)
+
+
+async def strip(folder: Path) -> None:
+    """Take from the files of a folder that stays what would make them more than files.
+
+    Set-uid and set-gid bits go, and so do sockets, FIFOs and devices; everything in it is its
+    owner's to read. One that is not there has nothing to lose.
+
+    Raises:
+        SandboxError: something in it can't be changed.
+    """
+    await to_thread.run_sync(_strip, folder)
 
 
 def _prepare(folder: Path, source: Path | str | Mapping[str, str] | None) -> None:
@@ -140,6 +155,29 @@ def remove_tree(folder: Path) -> None:
         return
     except OSError as error:
         raise SandboxError(f"the folder {folder} can't be removed: {error.strerror}") from error
+
+
+def _strip(folder: Path) -> None:
+    try:
+        with opened(os.open(folder, _FOLDER)) as top:
+            _strip_level(top, STRIPPED_DEPTH)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise SandboxError(f"the workspace {folder} can't be kept: {error.strerror}") from error
+
+
+def _strip_level(folder: int, depth: int) -> None:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            mode = entry.stat(follow_symlinks=False).st_mode
+            if stat.S_ISDIR(mode) and depth:
+                with opened(_open_folder(folder, entry.name)) as descriptor:
+                    _strip_level(descriptor, depth - 1)
+            elif stat.S_ISREG(mode):
+                os.chmod(entry.name, stat.S_IMODE(mode) & 0o777, dir_fd=folder)
+            elif not stat.S_ISLNK(mode):
+                _remove_entry(folder, entry.name)
 
 
 def _remove_entry(parent: int, name: str) -> None:
