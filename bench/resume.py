@@ -35,7 +35,7 @@ from hermes_run.config import Settings
 from hermes_run.intake import Intake
 from hermes_run.prompts import read_prompts
 from hermes_run.resume import Choices, Rows, compare_rows
-from hermes_run.tools.toolsets import load_toolbox
+from hermes_run.tools.toolsets import load_shelf
 from recorder.mending import mend
 from recorder.run_directory import JOURNAL, TRAJECTORIES
 from recorder.segment import segments
@@ -99,7 +99,7 @@ async def opened(prompts: Path) -> AsyncGenerator[Intake]:
     """Read a prompts file as a run does."""
     settings = Settings()
     async with aclosing(read_prompts(prompts)) as rows:
-        yield Intake(rows, settings, load_toolbox(settings.toolsets))
+        yield Intake(rows, settings, load_shelf(settings))
 
 
 def finished(count: int, repeats: int) -> dict[str, Any]:

@@ -18,7 +18,10 @@ SEMANTIC = (
     "system",
     "ephemeral_system",
     "toolsets",
+    "distribution",
     "sandbox",
+    "network",
+    "image",
     "sampling",
     "reasoning_effort",
     "capture_tokens",
@@ -37,17 +40,22 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class Meant(msgspec.Struct, frozen=True):
-    """What decides what a session is: settings, and what is in the files that they name."""
+    """What decides what a session is: settings, and what is in the files that they name.
+
+    ``odds`` are the percentage and the tools of each toolset that may be drawn.
+    """
 
     settings: Settings
     tools: Sequence[Mapping[str, Json]]
     prefill: Sequence[Message] = ()
+    odds: Mapping[str, Json] | None = None
 
 
 def drift(document: Mapping[str, Json], meant: Meant) -> dict[str, Change]:
     """Name what is not as it was in the run, each with what it was and what it is.
 
-    Tools and prefilled messages are compared by their content and named by its hash.
+    Tools and prefilled messages are compared by their content and named by its hash, the odds of a
+    distribution by what they are.
 
     Args:
         document: the run's ``run.json``.
@@ -57,6 +65,7 @@ def drift(document: Mapping[str, Json], meant: Meant) -> dict[str, Change]:
     before = object_of(document.get("settings"))
     changed = {name: Change(before.get(name, usual[name]), now[name]) for name in SEMANTIC}
     changed["prefill"] = Change(document.get("prefill"), prefill_hash(meant.prefill))
+    changed["odds"] = _differing(object_of(document.get("odds")), meant.odds or {})
     changed["tools"] = _tools(array_of(document.get("tools")), meant.tools)
     return {
         name: change
@@ -106,7 +115,11 @@ def prefill_hash(messages: Sequence[Message]) -> str | None:
 
 def _tools(before: Sequence[Json], now: Sequence[Mapping[str, Json]]) -> Change:
     """Name the tools that are not in both lists with the same schema."""
-    was, is_now = _by_name(before), _by_name(now)
+    return _differing(_by_name(before), _by_name(now))
+
+
+def _differing(was: Mapping[str, Json], is_now: Mapping[str, Json]) -> Change:
+    """Leave out what is the same before and now."""
     names = [name for name in {**was, **is_now} if was.get(name) != is_now.get(name)]
     return Change(
         {name: was.get(name) for name in names}, {name: is_now.get(name) for name in names}

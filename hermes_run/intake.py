@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Container
+from typing import TypeAlias
 
 import msgspec
 
@@ -11,12 +12,16 @@ from hermes_run.config import Settings
 from hermes_run.errors import UsageError
 from hermes_run.job import Job
 from hermes_run.prompts import Prompt, Reject
+from hermes_run.tools.distributions import Draw
+from hermes_run.tools.shelf import Shelf, choose, toolbox_of, whole
 from hermes_run.tools.toolbox import Toolbox, make_toolbox
-from hermes_run.tools.toolsets import load_toolbox
 from recorder.files import Rows
 from recorder.json_text import encode
 
 _EXAMPLES = 5
+
+_Wanted: TypeAlias = tuple[tuple[str, ...] | None, tuple[str, ...] | None]
+"""Names of toolsets and of tools; without the one it is all that the run has."""
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -43,8 +48,8 @@ class Intake:
 
     Args:
         rows: the rows, read as they are needed.
-        settings: the run's; ``limit``, ``samples``, ``toolsets`` and ``strict`` are used.
-        toolbox: the tools of rows that name none.
+        settings: the run's; ``limit``, ``samples``, ``sandbox`` and ``strict`` are used.
+        shelf: the tools that there are.
         rejects: where rows go that can't be used.
         recorded: the sessions that were begun before.
     """
@@ -53,7 +58,7 @@ class Intake:
         self,
         rows: AsyncIterator[Prompt | Reject],
         settings: Settings,
-        toolbox: Toolbox,
+        shelf: Shelf,
         rejects: Rejects | Rows | None = None,
         recorded: Container[str] = (),
     ) -> None:
@@ -61,12 +66,13 @@ class Intake:
         self.examples: list[str] = []
         self._rows = rows
         self._settings = settings
-        self._toolbox = toolbox
+        self._shelf = shelf
+        self._whole = whole(shelf)
         self._rejects = rejects
         self._recorded = recorded
         self._row: Prompt | Reject | None = None
         self._job: Job | None = None
-        self._boxes: dict[tuple[tuple[str, ...] | None, tuple[str, ...] | None], Toolbox] = {}
+        self._boxes: dict[_Wanted, Toolbox] = {}
 
     def __aiter__(self) -> Intake:
         """Give this."""
@@ -142,26 +148,38 @@ class Intake:
             raise UsageError(row.reason)
         if row.image and self._settings.sandbox == "none":
             raise UsageError("`image` needs a sandbox that runs images, this run has none")
-        names = row.toolsets if row.toolsets is not None else self._settings.toolsets
-        return Job(prompt=row, sample=0, toolbox=self._box(row), toolsets=tuple(names))
+        drawn = self._draw(row)
+        toolbox = self._box(row, drawn)
+        every = self._whole.tools.keys()
+        others = () if toolbox.tools.keys() >= every else tuple(every)
+        return Job(row, 0, toolbox, drawn.toolsets, draw_seed=drawn.seed, run_tools=others)
 
-    def _box(self, row: Prompt) -> Toolbox:
+    def _draw(self, row: Prompt) -> Draw:
+        """Give the toolsets of a row; nothing is drawn for one that names toolsets or tools."""
+        if row.toolsets is not None:
+            return Draw(row.toolsets)
+        if row.tools is not None and self._shelf.distribution is not None:
+            return Draw(())
+        return choose(self._shelf, row.key)
+
+    def _box(self, row: Prompt, drawn: Draw) -> Toolbox:
         """The tools a row asks for; one object for all rows that ask for the same."""
-        wanted = (row.toolsets, row.tools)
+        is_set = row.toolsets is not None or drawn.seed is not None
+        wanted = (drawn.toolsets if is_set else None, row.tools)
         if wanted not in self._boxes:
-            self._boxes[wanted] = self._make_box(row)
+            self._boxes[wanted] = self._make_box(*wanted)
         return self._boxes[wanted]
 
-    def _make_box(self, row: Prompt) -> Toolbox:
-        box = self._toolbox if row.toolsets is None else load_toolbox(row.toolsets)
-        if row.tools is None:
+    def _make_box(self, toolsets: tuple[str, ...] | None, tools: tuple[str, ...] | None) -> Toolbox:
+        box = self._whole if toolsets is None else toolbox_of(self._shelf, toolsets)
+        if tools is None:
             return box
-        missing = [name for name in row.tools if name not in box.tools]
+        missing = [name for name in tools if name not in box.tools]
         if missing:
             raise UsageError(
                 f"no tool is called {missing[0]!r} here; there are {', '.join(box.tools) or 'none'}"
             )
-        return make_toolbox(box.tools[name] for name in row.tools)
+        return make_toolbox(box.tools[name] for name in tools)
 
     def _count(
         self, *, rows: int = 0, rejected: int = 0, sessions: int = 0, recorded: int = 0

@@ -23,13 +23,19 @@ class Going(msgspec.Struct, frozen=True):
 
 
 class Job(msgspec.Struct, frozen=True):
-    """A prompt, which sample of it, the tools it gets, and its past if it has one."""
+    """A prompt, which sample of it, the tools it gets, and its past if it has one.
+
+    ``draw_seed`` is what its toolsets were drawn from. ``run_tools`` names the tools that others of
+    the run may get, where they are not the same.
+    """
 
     prompt: Prompt
     sample: int
     toolbox: Toolbox
     toolsets: tuple[str, ...]
     going: Going | None = None
+    draw_seed: str | None = None
+    run_tools: tuple[str, ...] = ()
 
     @property
     def session_id(self) -> str:

@@ -16,8 +16,8 @@ from hermes_run.models.protocol import Model
 from hermes_run.models.source import Source, open_source
 from hermes_run.prompts import Prompt, Reading, Reject
 from hermes_run.run import Run, open_run
+from hermes_run.tools.opening import open_shelf
 from hermes_run.tools.tool import Tool
-from hermes_run.tools.toolsets import load_toolbox
 from recorder.json_text import encode
 from recorder.messages import Json
 from recorder.session import Session
@@ -28,7 +28,7 @@ async def run_many(
     *,
     model: str | Model,
     record: str | Path,
-    tools: Iterable[Tool] = (),
+    tools: Iterable[Tool | str] = (),
     **options: Any,  # noqa: ANN401  # checked against Settings
 ) -> AsyncGenerator[Session]:
     """Run a session for every prompt and give each as it ends, in the order they end.
@@ -40,7 +40,8 @@ async def run_many(
         prompts: texts, or rows as a prompts file has them; drawn as workers become free.
         model: the name of a model, or one of your own (``Scripted`` in tests).
         record: the run directory; it must not hold a run yet.
-        tools: tools of your own, beside those of ``toolsets`` (none unless named).
+        tools: tools of your own, or where they are as ``module:name``, beside those of ``toolsets``
+            (none unless named) or of a ``distribution``.
         options: any other field of :class:`~hermes_run.config.Settings`, as ``concurrency=64``;
             ``base_url`` may be one address.
 
@@ -50,15 +51,16 @@ async def run_many(
         RunDirectoryError: *record* can't be used.
         JournalError: the record can't be written.
     """
-    settings = _settings(model, options)
-    toolbox = load_toolbox(settings.toolsets, tools)
+    own = tuple(tools)
+    named = tuple(each for each in own if isinstance(each, str))
+    settings = _settings(model, {**options, "tools": named})
+    made = [each for each in own if not isinstance(each, str)]
     async with AsyncExitStack() as stack:
         stack.enter_context(ungrouped())
+        shelf = await stack.enter_async_context(open_shelf(settings, made))
         source = await stack.enter_async_context(_source(model, settings))
         rows = _rows(prompts, settings)
-        run = await stack.enter_async_context(
-            open_run(Path(record), rows, settings, source, toolbox)
-        )
+        run = await stack.enter_async_context(open_run(Path(record), rows, settings, source, shelf))
         send, receive = anyio.create_memory_object_stream[Session]()
         engine = await stack.enter_async_context(anyio.create_task_group())
         engine.start_soon(_finish, run, send)

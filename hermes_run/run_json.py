@@ -16,7 +16,7 @@ from hermes_run.config import SandboxName, Settings, shown
 from hermes_run.drift import SEMANTIC, Change, prefill_hash
 from hermes_run.plan import Plan
 from hermes_run.resume import Past
-from hermes_run.tools.toolbox import Toolbox
+from hermes_run.tools.shelf import Shelf, odds, whole
 from recorder import files
 from recorder.errors import RunDirectoryError
 from recorder.events import SegmentOpened, SessionStarted, ToolsDeclared, seconds, timestamp
@@ -36,12 +36,12 @@ GONE = 20
 """Sessions that are listed of rows that are gone; those beyond are counted only."""
 
 
-def asked(plan: Plan, toolbox: Toolbox, prompts: Mapping[str, Json]) -> dict[str, Json]:
+def asked(plan: Plan, shelf: Shelf, prompts: Mapping[str, Json]) -> dict[str, Json]:
     """Say what a run is asked, without secrets; all paths are whole, it may go on from elsewhere.
 
     Args:
         plan: what its sessions share.
-        toolbox: the tools of rows that name none.
+        shelf: the tools that there are.
         prompts: where the rows come from.
     """
     return {
@@ -50,19 +50,19 @@ def asked(plan: Plan, toolbox: Toolbox, prompts: Mapping[str, Json]) -> dict[str
         "version": VERSION,
         "python": platform.python_version(),
         "folder": str(plan.folder),
-        **_meant(plan, toolbox, prompts),
+        **_meant(plan, shelf, prompts),
     }
 
 
-def asked_again(plan: Plan, toolbox: Toolbox, past: Past) -> dict[str, Json]:
+def asked_again(plan: Plan, shelf: Shelf, past: Past) -> dict[str, Json]:
     """Say what a run is asked now that it goes on, and what that was before.
 
     Args:
         plan: what its sessions share.
-        toolbox: the tools of rows that name none.
+        shelf: the tools that there are.
         past: what the run was.
     """
-    meant = _meant(plan, toolbox, past.prompts)
+    meant = _meant(plan, shelf, past.prompts)
     before, now = settings_of(past.document), object_of(meant["settings"])
     others = [name for name in now if name not in SEMANTIC and before.get(name) != now[name]]
     fact = {
@@ -184,7 +184,7 @@ def _written(changes: Iterable[tuple[str, Change]]) -> dict[str, Json]:
     return {name: {"was": one.was, "is": one.now} for name, one in changes}
 
 
-def _meant(plan: Plan, toolbox: Toolbox, prompts: Mapping[str, Json]) -> dict[str, Json]:
+def _meant(plan: Plan, shelf: Shelf, prompts: Mapping[str, Json]) -> dict[str, Json]:
     return {
         "model": plan.model_name,
         "provider": plan.provider,
@@ -192,7 +192,8 @@ def _meant(plan: Plan, toolbox: Toolbox, prompts: Mapping[str, Json]) -> dict[st
         "prompts": prompts,
         "settings": shown(_whole(plan)),
         "prefill": prefill_hash(plan.prefill),
-        "tools": toolbox.schemas,
+        "tools": whole(shelf).schemas,
+        "odds": odds(shelf),
     }
 
 

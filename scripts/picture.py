@@ -18,7 +18,7 @@ from hermes_run.progress.snapshot import Snapshot
 from hermes_run.progress.watch import watch
 from hermes_run.prompts import count_rows, read_prompts
 from hermes_run.run import open_run
-from hermes_run.tools.toolsets import load_toolbox
+from hermes_run.tools.toolsets import load_shelf
 
 ROOT = Path(__file__).parents[1]
 PROMPTS = ROOT / "examples" / "prompts.jsonl"
@@ -48,9 +48,9 @@ async def observe(directory: Path) -> Snapshot:
     settings = Settings(model="simulated", concurrency=64)
     screen = Keeping(50)
     async with open_source(settings) as source:
-        rows, box = read_prompts(PROMPTS), load_toolbox(settings.toolsets)
+        rows, shelf = read_prompts(PROMPTS), load_shelf(settings)
         async with (
-            open_run(directory, rows, settings, source, box) as run,
+            open_run(directory, rows, settings, source, shelf) as run,
             watch(run, count_rows(PROMPTS), screen),
         ):
             await run.finish()

@@ -6,16 +6,17 @@ from hermes_run.cli.order import Order
 from hermes_run.config import SIMULATED
 from hermes_run.intake import Intake
 from hermes_run.targets import read_targets
-from hermes_run.tools.toolsets import resolve
+from hermes_run.tools.shelf import Shelf, resolve
 from hermes_run.words import clean
 
 
-def describe(order: Order, intake: Intake) -> list[str]:
+def describe(order: Order, intake: Intake, shelf: Shelf) -> list[str]:
     """Say what would be run.
 
     Args:
         order: what was asked for.
         intake: all rows, read and counted.
+        shelf: the tools that there are.
     """
     settings, counts = order.settings, intake.counts
     usable = counts.rows - counts.rejected
@@ -28,14 +29,29 @@ def describe(order: Order, intake: Intake) -> list[str]:
         f"at once:   {settings.concurrency:,}",
         f"model:     {settings.model}",
         f"endpoint:  {'embedded' if settings.model == SIMULATED else endpoint}",
-        *_toolsets(settings.toolsets),
+        *_toolsets(shelf),
         f"would be written to {order.directory}; nothing was asked and nothing was written",
     ]
 
 
-def _toolsets(names: tuple[str, ...]) -> list[str]:
-    if not names:
-        return ["toolsets:  none"]
-    return [
-        f"toolset:   {name}: {', '.join(tool.name for tool in resolve([name]))}" for name in names
-    ]
+def _toolsets(shelf: Shelf) -> list[str]:
+    said: list[str] = []
+    if shelf.distribution is not None:
+        said.append(f"drawn:     from {shelf.distribution}, for each prompt")
+    elif not shelf.names:
+        said.append("toolsets:  none")
+    said += [_toolset(name, shelf) for name in shelf.possible]
+    if shelf.own:
+        said.append(f"tools:     {', '.join(tool.name for tool in shelf.own)}")
+    return said
+
+
+def _toolset(name: str, shelf: Shelf) -> str:
+    tools = ", ".join(tool.name for tool in resolve([name], shelf.toolsets))
+    return f"toolset:   {name}{_chance(name, shelf)}: {tools}"
+
+
+def _chance(name: str, shelf: Shelf) -> str:
+    if shelf.distribution is None:
+        return ""
+    return f" ({shelf.distributions[shelf.distribution].toolsets[name]:g} %)"

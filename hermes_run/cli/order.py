@@ -14,8 +14,7 @@ from hermes_run.prices import read_prices
 from hermes_run.prompts import check_file, count_rows, read_prompts
 from hermes_run.run import name_run
 from hermes_run.run_json import RUN
-from hermes_run.tools.toolbox import Toolbox
-from hermes_run.tools.toolsets import load_toolbox
+from hermes_run.tools.shelf import Shelf
 from recorder.errors import RunExistsError, RunLockedError
 from recorder.lock import holder
 from recorder.run_directory import JOURNAL, was_begun
@@ -25,12 +24,11 @@ _STEM = 100
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What is to be run, with which tools, and where it is recorded; ``rows`` may count blanks."""
+    """What is to be run, and where it is recorded; ``rows`` may count blanks."""
 
     prompts: Path
     directory: Path
     settings: Settings
-    toolbox: Toolbox
     rows: int
 
 
@@ -38,8 +36,7 @@ def make_order(prompts: Path, settings: Settings) -> Order:
     """Check everything that needs no network.
 
     Raises:
-        UsageError: the prompts file, a toolset, the file of prices or so many sessions at once
-            can't be used.
+        UsageError: the prompts file, the file of prices or so many sessions at once can't be used.
         RunExistsError: there is a run of that name already.
         RunLockedError: it is going on.
     """
@@ -51,7 +48,7 @@ def make_order(prompts: Path, settings: Settings) -> Order:
     rows = count_rows(prompts)
     if settings.limit is not None:
         rows = min(rows, settings.limit)
-    return Order(prompts, directory, settings, load_toolbox(settings.toolsets), rows)
+    return Order(prompts, directory, settings, rows)
 
 
 def _refuse_a_run(directory: Path) -> None:
@@ -70,13 +67,13 @@ def _refuse_a_run(directory: Path) -> None:
     )
 
 
-async def read_all(order: Order) -> Intake:
+async def read_all(order: Order, shelf: Shelf) -> Intake:
     """Read every row and give what was counted; nothing is written.
 
     Raises:
         UsageError: a row can't be used, and the settings are strict.
     """
     async with aclosing(read_prompts(order.prompts, order.settings.system)) as rows:
-        intake = Intake(rows, order.settings, order.toolbox)
+        intake = Intake(rows, order.settings, shelf)
         await intake.finish_counting()
     return intake

@@ -31,8 +31,8 @@ from hermes_run.run import REJECTS, reopen_run
 from hermes_run.run_json import read_run_json
 from hermes_run.sandboxes.fencing import fence
 from hermes_run.shared import read_prefill
-from hermes_run.tools.toolbox import Toolbox
-from hermes_run.tools.toolsets import load_toolbox
+from hermes_run.tools.opening import open_shelf
+from hermes_run.tools.shelf import Shelf, odds, whole
 from hermes_run.words import clean
 from recorder import files
 from recorder.errors import CorruptJournalError
@@ -52,7 +52,6 @@ class Again(msgspec.Struct, frozen=True):
     directory: Path
     settings: Settings
     options: ResumeOptions
-    toolbox: Toolbox
 
     @property
     def choices(self) -> Choices:
@@ -64,7 +63,7 @@ def resume_run(run: Path, settings: Settings, options: ResumeOptions) -> int:
     """Go on with the run in the directory *run*; gives the exit code."""
     try:
         _check(run, settings)
-        again = Again(run, settings, options, load_toolbox(settings.toolsets))
+        again = Again(run, settings, options)
         return anyio.run(_listening, again)
     except CorruptJournalError as error:
         return tell(Fault(1, _damaged(run, error)), run)
@@ -97,10 +96,10 @@ async def _listening(again: Again) -> int:
 
 
 async def _resume(again: Again, signals: Signals) -> Report:
-    async with own_existing(again.directory):
+    async with own_existing(again.directory), open_shelf(again.settings) as shelf:
         with _draft_of(again.directory / REJECTS) as rejects:
-            past = await _look_back(again, rejects)
-            return await _go_on(again, past, signals)
+            past = await _look_back(again, shelf, rejects)
+            return await _go_on(again, past, shelf, signals)
 
 
 @contextmanager
@@ -115,14 +114,15 @@ def _draft_of(path: Path) -> Generator[Path]:
 
 
 class _Given(msgspec.Struct, frozen=True):
-    """What the run was asked, where its rows are now, and where to list those of no use."""
+    """What the run was asked, its rows and tools now, and where to list rows of no use."""
 
     document: Mapping[str, Json]
     prompts: Path
+    shelf: Shelf
     rejects: Path
 
 
-async def _look_back(again: Again, rejects: Path) -> Past:
+async def _look_back(again: Again, shelf: Shelf, rejects: Path) -> Past:
     """Read what the run was, and refuse what would make it another; nothing is changed.
 
     Raises:
@@ -135,11 +135,12 @@ async def _look_back(again: Again, rejects: Path) -> Past:
     document = read_run_json(again.directory)
     prompts = again.options.prompts or _prompts_of(document)
     check_file(prompts)
-    meant = Meant(settings, again.toolbox.schemas, read_prefill(settings.prefill))
+    prefill = read_prefill(settings.prefill)
+    meant = Meant(settings, whole(shelf).schemas, prefill, odds(shelf))
     changed = drift(document, meant)
     standings = _of_run(await to_thread.run_sync(stand, again.directory / JOURNAL), document)
     sifted = await to_thread.run_sync(sift, again.directory, standings)
-    rows = await _compare(again, _Given(document, prompts, rejects), standings)
+    rows = await _compare(again, _Given(document, prompts, shelf, rejects), standings)
     if not again.options.allow_drift:
         refuse_drift(changed, rows)
     return Past(
@@ -170,7 +171,7 @@ async def _compare(again: Again, given: _Given, standings: Standings) -> Rows:
         aclosing(read_prompts(given.prompts, settings.system)) as rows,
         files.open_rows(given.rejects) as listed,
     ):
-        intake = Intake(rows, settings, again.toolbox, listed)
+        intake = Intake(rows, settings, given.shelf, listed)
         return await compare_rows(intake, standings, again.choices, given.document)
 
 
@@ -181,7 +182,7 @@ def _prompts_of(document: Mapping[str, Json]) -> Path:
     return Path(path)
 
 
-async def _go_on(again: Again, past: Past, signals: Signals) -> Report:
+async def _go_on(again: Again, past: Past, shelf: Shelf, signals: Signals) -> Report:
     """Do what is left; all of it is on disk when this returns."""
     directory, settings = again.directory, again.settings
     resumption = await to_thread.run_sync(Resumption, directory, past, again.choices)
@@ -194,7 +195,7 @@ async def _go_on(again: Again, past: Past, signals: Signals) -> Report:
             source = unasked(settings)
         prompts = Path(past.prompts["path"])
         rows = await stack.enter_async_context(aclosing(read_prompts(prompts, settings.system)))
-        opening = reopen_run(directory, rows, settings, source, again.toolbox, resumption)
+        opening = reopen_run(directory, rows, settings, source, shelf, resumption)
         run = await stack.enter_async_context(opening)
         stack.enter_context(complaints.written_to(run.plan.log))
         screen = stack.enter_context(open_screen(settings, directory.name))

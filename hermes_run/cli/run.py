@@ -26,6 +26,8 @@ from hermes_run.progress.watch import watch
 from hermes_run.prompts import read_prompts
 from hermes_run.report import Report
 from hermes_run.run import Run, open_run
+from hermes_run.tools.opening import open_shelf
+from hermes_run.tools.shelf import Shelf
 from hermes_run.words import clean
 from recorder.json_text import encode
 
@@ -47,24 +49,25 @@ async def _listening(order: Order) -> int:
     """Do what is ordered; a signal that comes before there is a run ends it at once."""
     async with listen() as signals:
         with signals.everything:
-            return await _do(order, signals)
+            async with open_shelf(order.settings) as shelf:
+                return await _do(order, shelf, signals)
     return 128 + (signals.first or 0)
 
 
-async def _do(order: Order, signals: Signals) -> int:
+async def _do(order: Order, shelf: Shelf, signals: Signals) -> int:
     settings = order.settings
     if settings.strict or settings.dry_run:
-        intake = await read_all(order)
+        intake = await read_all(order, shelf)
         if settings.dry_run:
-            output.result("\n".join(describe(order, intake)))
+            output.result("\n".join(describe(order, intake, shelf)))
             return 0
-    report = await _run(order, signals)
+    report = await _run(order, shelf, signals)
     code = exit_code(report, signals.first)
     conclude(report, code, settings)
     return code
 
 
-async def _run(order: Order, signals: Signals) -> Report:
+async def _run(order: Order, shelf: Shelf, signals: Signals) -> Report:
     """Run everything; all of it is on disk when this returns.
 
     Raises:
@@ -81,7 +84,7 @@ async def _run(order: Order, signals: Signals) -> Report:
         rows = await stack.enter_async_context(
             aclosing(read_prompts(order.prompts, settings.system))
         )
-        opening = open_run(order.directory, rows, settings, source, order.toolbox, given)
+        opening = open_run(order.directory, rows, settings, source, shelf, given)
         run = await stack.enter_async_context(opening)
         stack.enter_context(complaints.written_to(run.plan.log))
         screen = stack.enter_context(open_screen(settings, order.directory.name))

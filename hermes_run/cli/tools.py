@@ -22,7 +22,7 @@ def show_tools() -> int:
 
 def describe() -> list[str]:
     """Write the toolsets, then every tool with its effect and the first sentence about it."""
-    tools = resolve(TOOLSETS)
+    tools = resolve(TOOLSETS, TOOLSETS)
     return [
         "Toolsets, for --toolsets:",
         *(f"  {name:<14} {_contents(toolset)}" for name, toolset in TOOLSETS.items()),

@@ -1,70 +1,50 @@
-"""Toolsets: tools under a name, and the toolbox that a list of such names makes.
+"""The toolsets that are built in, and the toolbox that a list of their names makes.
 
-Drawing toolsets at random for each prompt (distributions) ends in :func:`load_toolbox`, too.
+Some are only names: known distributions draw them, and nothing built in backs them. A server or a
+toolset of one's own with such a name does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
-import msgspec
-
-from hermes_run.errors import UsageError
-from hermes_run.tools.arguments import closest
+from hermes_run.config import Settings
 from hermes_run.tools.files import patch, read_file, write_file
 from hermes_run.tools.search import search_files
+from hermes_run.tools.shelf import Shelf, Toolset, resolve
+from hermes_run.tools.stocking import Brought, make_shelf
 from hermes_run.tools.terminal import terminal
 from hermes_run.tools.tool import Tool
 from hermes_run.tools.toolbox import Toolbox, make_toolbox
 
-
-class Toolset(msgspec.Struct, frozen=True):
-    """Tools of its own, and those of the toolsets it *includes*."""
-
-    description: str
-    tools: tuple[Tool, ...] = ()
-    includes: tuple[str, ...] = ()
-
-
 TOOLSETS: Mapping[str, Toolset] = {
+    "default": Toolset("What a session gets unasked", includes=("terminal", "file")),
     "terminal": Toolset("Shell commands in the workspace", (terminal,)),
     "file": Toolset(
         "Read, write, patch and search files", (read_file, write_file, patch, search_files)
     ),
     "search": Toolset("Search files by content and name", (search_files,)),
-    "default": Toolset("What a session gets unasked", includes=("terminal", "file")),
+    "web": Toolset("Read pages of the web"),
+    "vision": Toolset("Look at pictures"),
+    "image_gen": Toolset("Make pictures"),
+    "moa": Toolset("Ask several models and join what they say"),
+    "browser": Toolset("Use a browser"),
 }
 
 
 def load_toolbox(names: Iterable[str], own: Iterable[Tool] = ()) -> Toolbox:
-    """Make a toolbox of the toolsets *names* and the tools of one's *own*, in this order.
+    """Make a toolbox of the built-in toolsets *names* and tools of one's *own*, in this order.
 
     Raises:
         UsageError: a toolset is unknown, or two different tools have one name.
     """
-    return make_toolbox([*resolve(names), *own])
+    return make_toolbox([*resolve(names, TOOLSETS), *own])
 
 
-def resolve(names: Iterable[str], toolsets: Mapping[str, Toolset] = TOOLSETS) -> list[Tool]:
-    """List the tools of the toolsets *names* and of all they include, each once.
+def load_shelf(settings: Settings, own: Iterable[Tool] = ()) -> Shelf:
+    """Put what is built in and tools of one's *own* on a shelf; files and servers are left out.
 
     Raises:
-        UsageError: a toolset is unknown.
+        UsageError: the distribution is unknown, or asked for beside toolsets.
     """
-    seen: set[str] = set()
-    found = [tool for name in names for tool in _tools(name, toolsets, seen)]
-    return list({id(tool): tool for tool in found}.values())
-
-
-def _tools(name: str, toolsets: Mapping[str, Toolset], seen: set[str]) -> Iterator[Tool]:
-    if name in seen:
-        return
-    seen.add(name)
-    if name not in toolsets:
-        raise UsageError(
-            f"there is no toolset {name!r}.{closest(name, toolsets)} "
-            f"Known toolsets: {', '.join(toolsets)}"
-        )
-    yield from toolsets[name].tools
-    for included in toolsets[name].includes:
-        yield from _tools(included, toolsets, seen)
+    return make_shelf(settings, TOOLSETS, Brought(tuple(own)))

@@ -17,7 +17,7 @@ from hermes_run.models.source import Source
 from hermes_run.prompts import Prompt, Reading, Reject
 from hermes_run.run import Run, open_run
 from hermes_run.tools.tool import Tool
-from hermes_run.tools.toolsets import load_toolbox
+from hermes_run.tools.toolsets import load_shelf
 from recorder.json_text import encode
 from recorder.messages import ToolCall
 
@@ -51,8 +51,8 @@ def start_run(tmp_path: Path) -> OpenRun:
         scripted = Scripted(model) if isinstance(model, Sequence) else model
         settings = Settings(**{"model": "scripted", "toolsets": (), **options})
         source = Source(scripted, "scripted", "test")
-        box = load_toolbox(settings.toolsets, tools)
-        async with open_run(tmp_path / "run", read(rows), settings, source, box) as run:
+        shelf = load_shelf(settings, tools)
+        async with open_run(tmp_path / "run", read(rows), settings, source, shelf) as run:
             yield run
 
     return start

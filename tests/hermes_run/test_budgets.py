@@ -23,7 +23,7 @@ from hermes_run.prompts import Prompt, Reading, Reject
 from hermes_run.report import Report
 from hermes_run.run import Run, open_run
 from hermes_run.tools.schema import tool
-from hermes_run.tools.toolsets import load_toolbox
+from hermes_run.tools.toolsets import load_shelf
 from recorder.events import ModelFailed, ModelReplied, ToolReturned
 from recorder.messages import Times, ToolCall, Usage
 from recorder.reader import Entry, fold_journal, read
@@ -338,8 +338,8 @@ def test_no_budget_is_passed_by_more_than_one_reply_a_session_in_flight(
             yield reading.row(number, b'{"prompt": "x"}')
 
     async def go(directory: Path) -> Report:
-        source, box = Source(model, "scripted", "test"), load_toolbox((), [echo])
-        async with open_run(directory, rows(), bounds, source, box, {"rows": sessions}) as run:
+        source, shelf = Source(model, "scripted", "test"), load_shelf(bounds, [echo])
+        async with open_run(directory, rows(), bounds, source, shelf, {"rows": sessions}) as run:
             return await run.finish()
 
     with tempfile.TemporaryDirectory() as folder:

@@ -16,7 +16,7 @@ from hermes_run.models.scripted import Scripted
 from hermes_run.models.source import Source
 from hermes_run.prompts import Prompt, Reading, Reject
 from hermes_run.run import Report, open_run
-from hermes_run.tools.toolbox import make_toolbox
+from hermes_run.tools.toolsets import load_shelf
 from recorder import files
 from recorder.faulty import FaultyDisk
 from recorder.json_text import encode
@@ -50,7 +50,9 @@ async def test_rows_that_were_still_to_be_read_when_the_run_was_cancelled_are_co
     settings = Settings(model="m", toolsets=(), concurrency=2, samples=2)
     source, reports = Source(Scripted(["ok"] * 2), "m", "test"), list[Report]()
 
-    async with open_run(tmp_path / "run", rows.read(), settings, source, make_toolbox(())) as run:
+    shelf = load_shelf(settings)
+
+    async with open_run(tmp_path / "run", rows.read(), settings, source, shelf) as run:
 
         async def finish() -> None:
             reports.append(await run.finish())
@@ -76,7 +78,8 @@ async def test_a_row_counts_as_rejected_only_when_it_is_listed(tmp_path: Path):
     disk, path = FaultyDisk(), tmp_path / "rejects.jsonl"
     async with files.open_rows(path, disk, retry_s=1000) as listed:
         rows = Held([BAD, GOOD], ready=9).read()
-        intake = Intake(rows, Settings(toolsets=()), make_toolbox(()), listed)
+        settings = Settings(toolsets=())
+        intake = Intake(rows, settings, load_shelf(settings), listed)
         disk.room = 0
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(anext, intake)

@@ -28,8 +28,8 @@ from hermes_run.run_json import (
     settings_of,
     write_run_json,
 )
-from hermes_run.tools.toolbox import Toolbox
-from hermes_run.tools.toolsets import load_toolbox
+from hermes_run.tools.shelf import Shelf, whole
+from hermes_run.tools.toolsets import load_shelf
 from recorder.errors import RunDirectoryError
 from recorder.events import SessionEnded, timestamp
 from recorder.json_text import decode, encode
@@ -54,7 +54,7 @@ async def plan(tmp_path: Path) -> Plan:
     prompts.write_text("{}\n")
     source = Source(Scripted([]), "m", "test")
     opening = open_run(
-        tmp_path / "run", read_prompts(prompts), Settings(model="m"), source, Toolbox()
+        tmp_path / "run", read_prompts(prompts), Settings(model="m"), source, Shelf({})
     )
     async with opening as run:
         return Plan(
@@ -83,9 +83,9 @@ def past(document: Any, rows: Rows, changed: dict[str, Change]) -> Past:
 
 async def test_a_run_can_be_resumed_from_what_it_says(plan: Plan):
     """Read back, it has drifted in nothing; no key and no prefilled text is in it."""
-    box = load_toolbox(("file",))
-    document = written(asked(plan, box, {"path": "/p", "rows": 3}))
-    assert drift(document, Meant(plan.settings, box.schemas, PREFILL)) == {}
+    shelf = load_shelf(plan.settings)
+    document = written(asked(plan, shelf, {"path": "/p", "rows": 3}))
+    assert drift(document, Meant(plan.settings, whole(shelf).schemas, PREFILL)) == {}
     assert document["prompts"] == {"path": "/p", "rows": 3}
     assert document["prefill"] == prefill_hash(PREFILL)
     for secret in ("SECRETKEY", "PREFILLED"):
@@ -94,24 +94,24 @@ async def test_a_run_can_be_resumed_from_what_it_says(plan: Plan):
 
 async def test_paths_mean_the_same_in_every_folder(plan: Plan, tmp_path: Path):
     """The run may go on from elsewhere."""
-    document = written(asked(plan, Toolbox(), {}))
+    document = written(asked(plan, Shelf({}), {}))
     settings = settings_of(document)
     assert settings["prefill"] == str(Path.cwd() / "prefill.json")
     assert settings["out"] == str(Path.cwd() / "runs")
     assert folder_of(document) == tmp_path
     assert folder_of({}) == Path.cwd()
     without = msgspec.structs.replace(plan, settings=replace(SETTINGS, prefill=None))
-    assert settings_of(asked(without, Toolbox(), {}))["prefill"] is None
+    assert settings_of(asked(without, Shelf({}), {}))["prefill"] is None
 
 
 async def test_going_on_adds_what_is_different_to_what_was_asked(plan: Plan):
     """The settings are those of now; what they were, and whatever else stood there, is kept."""
-    before = written(asked(plan, Toolbox(), {"path": "/old", "rows": 3}))
+    before = written(asked(plan, Shelf({}), {"path": "/old", "rows": 3}))
     before |= {"note": "mine", "settings": before["settings"] | {"concurrency": 3, "model": "k"}}
     gone = tuple(f"a-{number}" for number in range(GONE + 1))
     changed = {f"row-{number}": Change("old", "new") for number in range(LISTED + 1)}
     rows = Rows(rows=5, gone=gone, changed=changed, retooled={"c": Change("x", "y")})
-    first = written(asked_again(plan, Toolbox(), past(before, rows, {"model": Change("k", "m")})))
+    first = written(asked_again(plan, Shelf({}), past(before, rows, {"model": Change("k", "m")})))
     assert (first["run"], first["created"], first["note"]) == (
         before["run"],
         before["created"],
@@ -128,7 +128,7 @@ async def test_going_on_adds_what_is_different_to_what_was_asked(plan: Plan):
     assert fact["changed_rows"]["row-0"] == {"was": "old", "is": "new"}
     assert (fact["rows_retooled"], fact["retooled_rows"]) == (1, {"c": {"was": "x", "is": "y"}})
     assert allowed_rows(first, "retooled_rows") == {"c": "y"}
-    second = written(asked_again(plan, Toolbox(), past(first, rows, {})))
+    second = written(asked_again(plan, Shelf({}), past(first, rows, {})))
     assert second["resumed"][0] == fact
     assert second["resumed"][1]["settings"] == {}
     assert "SECRETKEY" not in str(second)
@@ -141,7 +141,7 @@ async def test_when_the_attempt_before_came_to_its_end_is_written_down(plan: Pla
     fold.add(SessionEnded(session="a", seq=0, ts=last, outcome="completed"))
     standings = Standings("r", {}, fold)
     stopped = msgspec.structs.replace(past({}, Rows(), {}), standings=standings)
-    document = written(asked_again(plan, Toolbox(), stopped))
+    document = written(asked_again(plan, Shelf({}), stopped))
     assert document["resumed"][-1]["last_fact"] == last
 
 

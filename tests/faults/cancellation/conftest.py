@@ -23,8 +23,8 @@ from hermes_run.run import Run, open_run, reopen_run
 from hermes_run.run_json import read_run_json
 from hermes_run.sandboxes.fencing import VARIABLE, fence, marks
 from hermes_run.tools.schema import tool
-from hermes_run.tools.toolbox import Toolbox
-from hermes_run.tools.toolsets import load_toolbox
+from hermes_run.tools.shelf import Shelf
+from hermes_run.tools.toolsets import load_shelf
 from recorder import files
 from recorder.json_text import encode
 from recorder.messages import ToolCall
@@ -143,9 +143,9 @@ async def rows() -> AsyncIterator[Prompt | Reject]:
         yield reading.row(number, encode(row))
 
 
-def toolbox() -> Toolbox:
+def shelf() -> Shelf:
     """The terminal, and a tool that only looks."""
-    return load_toolbox(("terminal",), [look])
+    return load_shelf(settings_of("group"), [look])
 
 
 def settings_of(sync: SyncMode) -> Settings:
@@ -166,7 +166,7 @@ class Stage:
         """Begin the run."""
         self.model = Model(command)
         source, settings = Source(self.model, "m", "test"), self._settings
-        async with open_run(self.directory, rows(), settings, source, toolbox()) as run:
+        async with open_run(self.directory, rows(), settings, source, shelf()) as run:
             yield run
 
     @asynccontextmanager
@@ -178,13 +178,13 @@ class Stage:
         async with own_existing(directory):
             standings = stand(directory / JOURNAL)
             async with files.open_rows(draft) as listed:
-                intake = Intake(rows(), settings, toolbox(), listed)
+                intake = Intake(rows(), settings, shelf(), listed)
                 compared = await compare_rows(intake, standings, Choices())
             document, prompts = read_run_json(directory), {"path": "x", "rows": 1}
             past = Past(document, standings, compared, {}, prompts, draft)
             await fence(standings.run, directory)
             again = Resumption(directory, past, Choices())
-            async with reopen_run(directory, rows(), settings, source, toolbox(), again) as run:
+            async with reopen_run(directory, rows(), settings, source, shelf(), again) as run:
                 yield run
 
     def sound(self) -> Folded:

@@ -20,7 +20,7 @@ from hermes_run.models.source import Source
 from hermes_run.prompts import Prompt, Reading, Reject
 from hermes_run.run import Run, open_run
 from hermes_run.tools.tool import Tool
-from hermes_run.tools.toolsets import load_toolbox
+from hermes_run.tools.toolsets import load_shelf
 from recorder.archive import Archive
 from recorder.disk import Disk
 from recorder.faulty import FaultyDisk
@@ -201,8 +201,8 @@ def start_run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AbstractAsyncCon
             monkeypatch.setattr(module, "Disk", lambda: disk or Disk())
         chosen = Settings(**{"model": "scripted", "toolsets": (), **options})
         source = Source(model, "scripted", "test")
-        box = load_toolbox(chosen.toolsets, tools)
-        async with open_run(directory, read_rows(rows), chosen, source, box) as run:
+        shelf = load_shelf(chosen, tools)
+        async with open_run(directory, read_rows(rows), chosen, source, shelf) as run:
             yield run
 
     return start

@@ -20,8 +20,9 @@ from hermes_run.resume import Choices, Past, Resumption, compare_rows
 from hermes_run.run import Report, Run, open_run, reopen_run
 from hermes_run.run_json import read_run_json
 from hermes_run.tools.schema import tool
+from hermes_run.tools.shelf import Shelf
 from hermes_run.tools.tool import Context
-from hermes_run.tools.toolbox import Toolbox, make_toolbox
+from hermes_run.tools.toolsets import load_shelf
 from recorder.events import Event, ModelReplied, SessionEnded, ToolReturned, ToolStarted
 from recorder.json_text import encode
 from recorder.messages import ToolCall, Usage
@@ -95,7 +96,7 @@ class Stage:
         return Reply(calls=calls, finish_reason="tool_calls", usage=PRICE)
 
     @property
-    def box(self) -> Toolbox:
+    def shelf(self) -> Shelf:
         """A tool of each effect class, named in it by what it does."""
 
         @tool(effect="pure")
@@ -124,7 +125,7 @@ class Stage:
             await context.sandbox.write(name, b"%b%b\n" % (before, number.encode()))
             return await self._act(number)
 
-        return make_toolbox((double, look, send, note))
+        return load_shelf(_settings(), (double, look, send, note))
 
     async def _act(self, number: str) -> str:
         self.ran.append(number)
@@ -171,21 +172,21 @@ def moments(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 async def _begin(stage: Stage) -> None:
     source = Source(stage, "played", "test")
-    async with open_run(stage.directory, _prompts(), _settings(), source, stage.box) as run:
+    async with open_run(stage.directory, _prompts(), _settings(), source, stage.shelf) as run:
         await stage.play(run)
 
 
 async def _resume(stage: Stage, choices: Choices, settings: Settings) -> Report:
     """Go on with the run in the folder of *stage* as the command does."""
     directory, rejects = stage.directory, stage.directory / "rejects.draft"
-    source, box = Source(stage, "played", "test"), stage.box
+    source, shelf = Source(stage, "played", "test"), stage.shelf
     async with own_existing(directory):
         document, standings = read_run_json(directory), stand(directory / "journal")
-        rows = await compare_rows(Intake(_prompts(), settings, box), standings, choices)
+        rows = await compare_rows(Intake(_prompts(), settings, shelf), standings, choices)
         rejects.touch()
         past = Past(document, standings, rows, {}, {}, rejects)
         resumption = Resumption(directory, past, choices)
-        async with reopen_run(directory, _prompts(), settings, source, box, resumption) as run:
+        async with reopen_run(directory, _prompts(), settings, source, shelf, resumption) as run:
             return await stage.play(run)
 
 

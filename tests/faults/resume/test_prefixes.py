@@ -27,7 +27,7 @@ from hermes_run.resume import Choices, Past, Resumption, compare_rows
 from hermes_run.run import Report, open_run, reopen_run
 from hermes_run.run_json import read_run_json
 from hermes_run.tools.schema import tool
-from hermes_run.tools.toolsets import load_toolbox
+from hermes_run.tools.toolsets import load_shelf
 from recorder.events import Event, ModelReplied
 from recorder.json_text import encode
 from recorder.messages import ToolCall, Usage
@@ -60,7 +60,7 @@ async def look(name: str) -> str:
     return f"{name} is there"
 
 
-BOX = load_toolbox((), (double, look))
+SHELF = load_shelf(SETTINGS, (double, look))
 
 
 class Policy:
@@ -121,7 +121,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
 
 async def _begin(folder: Path, model: Policy) -> None:
     source = Source(model, "policy", "test")
-    async with open_run(folder, _prompts(), SETTINGS, source, BOX) as run:
+    async with open_run(folder, _prompts(), SETTINGS, source, SHELF) as run:
         assert (await run.finish()).balanced
 
 
@@ -131,12 +131,12 @@ async def _resume(folder: Path, model: Policy) -> Report:
     async with own_existing(folder):
         document, standings = read_run_json(folder), stand(folder / "journal")
         standings = msgspec.structs.replace(standings, run=str(document["run"]), unsynced=True)
-        rows = await compare_rows(Intake(_prompts(), SETTINGS, BOX), standings, choices)
+        rows = await compare_rows(Intake(_prompts(), SETTINGS, SHELF), standings, choices)
         rejects.touch()
         past = Past(document, standings, rows, {}, {}, rejects)
         resumption = Resumption(folder, past, choices)
         source = Source(model, "policy", "test")
-        async with reopen_run(folder, _prompts(), SETTINGS, source, BOX, resumption) as run:
+        async with reopen_run(folder, _prompts(), SETTINGS, source, SHELF, resumption) as run:
             return await run.finish()
 
 

@@ -22,8 +22,9 @@ from hermes_run.prompts import Prompt, Reading, Reject
 from hermes_run.resume import Choices, Past, Resumption, Rows, compare_rows
 from hermes_run.run import Report, open_run, read_prefill, reopen_run
 from hermes_run.run_json import read_run_json
+from hermes_run.tools.shelf import Shelf, odds, whole
 from hermes_run.tools.tool import Tool
-from hermes_run.tools.toolsets import load_toolbox
+from hermes_run.tools.toolsets import load_shelf
 from recorder import files
 from recorder.json_text import encode
 from recorder.reader import fold_journal
@@ -74,8 +75,8 @@ def opened(
 ) -> Any:
     """Open a new run."""
     settings = settings_with(options)
-    box = load_toolbox(settings.toolsets, tools)
-    return open_run(directory, prompts(rows), settings, source_of(model, settings), box)
+    shelf = load_shelf(settings, tools)
+    return open_run(directory, prompts(rows), settings, source_of(model, settings), shelf)
 
 
 @pytest.fixture
@@ -119,15 +120,16 @@ def crash(tmp_path: Path) -> Callable[..., Awaitable[None]]:
 
 
 async def look_back(
-    directory: Path, rows: Any, settings: Settings, box: Any, choices: Choices
+    directory: Path, rows: Any, settings: Settings, shelf: Shelf, choices: Choices
 ) -> Past:
     """Compare what is there with what is asked now, as the command does."""
     draft = directory / "rejects.draft"
     document, standings = read_run_json(directory), stand(directory / "journal")
     async with files.open_rows(draft) as listed:
-        intake = Intake(prompts(rows), settings, box, listed)
+        intake = Intake(prompts(rows), settings, shelf, listed)
         compared = await compare_rows(intake, standings, choices, document)
-    changed = drift(document, Meant(settings, box.schemas, read_prefill(settings.prefill)))
+    prefill = read_prefill(settings.prefill)
+    changed = drift(document, Meant(settings, whole(shelf).schemas, prefill, odds(shelf)))
     given = {"path": "prompts.jsonl", "rows": compared.rows}
     return Past(document, standings, compared, changed, given, draft)
 
@@ -144,13 +146,13 @@ def resume(tmp_path: Path) -> Callable[..., Awaitable[Report]]:
         **options: Any,
     ) -> Report:
         directory, settings = tmp_path / "run", settings_with(options)
-        box = load_toolbox(settings.toolsets, tools)
+        shelf = load_shelf(settings, tools)
         source = source_of(script, settings)
         async with own_existing(directory):
-            past = await look_back(directory, rows, settings, box, choices or Choices())
+            past = await look_back(directory, rows, settings, shelf, choices or Choices())
             resumption = Resumption(directory, past, choices or Choices())
             async with reopen_run(
-                directory, prompts(rows), settings, source, box, resumption
+                directory, prompts(rows), settings, source, shelf, resumption
             ) as run:
                 return await run.finish()
 
@@ -165,7 +167,7 @@ def compared(tmp_path: Path) -> Callable[..., Awaitable[Rows]]:
         rows: Any, standings: Any = None, document: Any = None, **options: Any
     ) -> Rows:
         settings = settings_with(options)
-        intake = Intake(prompts(rows), settings, load_toolbox(settings.toolsets))
+        intake = Intake(prompts(rows), settings, load_shelf(settings))
         standings = standings or stand(tmp_path / "run" / "journal")
         return await compare_rows(intake, standings, Choices(), document)
 
