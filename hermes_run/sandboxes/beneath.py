@@ -28,10 +28,16 @@ _FILE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class Root(msgspec.Struct, frozen=True):
-    """A folder by its path, free of links, and by a descriptor that is held open on it."""
+    """A folder by its path, free of links, and by a descriptor that is held open on it.
+
+    Absolute paths and links may also lead into the *others*. New files and folders are handed over
+    to the user and group *owner*.
+    """
 
     path: str
     descriptor: int
+    others: tuple[Root, ...] = ()
+    owner: int | None = None
 
 
 def read_beneath(root: Root, path: str, limit: int) -> bytes:
@@ -45,7 +51,7 @@ def read_beneath(root: Root, path: str, limit: int) -> bytes:
 def write_beneath(root: Root, path: str, content: bytes) -> None:
     """Write a regular file, making it and the folders above it where they are missing."""
     with _walked(root, path, make=True) as walk:
-        descriptor = _open_regular(walk, path, os.O_WRONLY | os.O_CREAT)
+        descriptor = _open_to_write(walk, path)
     with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, no path
         file.truncate()
         file.write(content)
@@ -55,7 +61,7 @@ def folder_beneath(root: Root, path: str) -> str:
     """Give the real path of a folder."""
     with _walked(root, path, make=False) as walk:
         os.close(os.open(walk.name, _FOLDER, dir_fd=walk.here))
-        return os.path.join(root.path, *walk.names, walk.name)  # noqa: PTH118 - `..` is gone
+        return os.path.join(walk.root.path, *walk.names, walk.name)  # noqa: PTH118 - `..` is gone
 
 
 class _Walk:
@@ -63,6 +69,7 @@ class _Walk:
 
     def __init__(self, root: Root, path: str) -> None:
         self.root = root
+        self.roots = (root, *root.others)
         self.path = path
         self.pending: list[str] = []
         self.names: list[str] = []
@@ -104,9 +111,11 @@ class _Walk:
             raise OSError(errno.ENAMETOOLONG, "the path has too many parts", self.path[:80])
 
     def _inside(self, path: str) -> str:
-        if path == self.root.path or path.startswith(self.root.path.rstrip("/") + "/"):
-            return path[len(self.root.path) :]
-        raise self._outside()
+        holding = [root for root in self.roots if _lies_in(root, path)]
+        if not holding:
+            raise self._outside()
+        self.root = max(holding, key=lambda root: len(root.path))
+        return path[len(self.root.path) :]
 
     def _back(self) -> None:
         if not self._folders:
@@ -121,11 +130,11 @@ class _Walk:
         self._add(target)
 
     def _enter(self, name: str, *, make: bool) -> None:
-        if make:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(name, dir_fd=self.here)
+        made = make and _make_folder(self.here, name)
         self._folders.append(os.open(name, _FOLDER, dir_fd=self.here))
         self.names.append(name)
+        if made:
+            _hand_over(self.here, self.root.owner)
 
     def _outside(self) -> OSError:
         return PermissionError(errno.EACCES, "the path leads out of the workspace", self.path)
@@ -163,6 +172,38 @@ def _target(folder: int, name: str) -> str | None:
         if error.errno == errno.EINVAL:
             return None
         raise
+
+
+def _lies_in(root: Root, path: str) -> bool:
+    return path == root.path or path.startswith(root.path.rstrip("/") + "/")
+
+
+def _make_folder(parent: int, name: str) -> bool:
+    """Make a folder; tell whether it was not there before."""
+    try:
+        os.mkdir(name, dir_fd=parent)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _hand_over(descriptor: int, owner: int | None) -> None:
+    """Give what was just made to its owner.
+
+    It is known to be ours or its owner's: nobody can move anything else to where it was made.
+    """
+    if owner is not None:
+        os.fchown(descriptor, owner, owner)
+
+
+def _open_to_write(walk: _Walk, path: str) -> int:
+    """Open a regular file, which is made and handed over where it is missing."""
+    try:
+        descriptor = _open_regular(walk, path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    except FileExistsError:
+        return _open_regular(walk, path, os.O_WRONLY | os.O_CREAT)
+    _hand_over(descriptor, walk.root.owner)
+    return descriptor
 
 
 def _open_regular(walk: _Walk, path: str, flags: int) -> int:

@@ -88,7 +88,7 @@ async def run_process(
         SandboxError: the machine has no room for another process.
     """
     with blaming_the_machine():
-        async with _turn_to_start():
+        async with turn_to_start():
             process, pipe = await _start(argv, environment, folder, command.limit)
         with pipe:
             return await _follow(process, pipe, command)
@@ -115,7 +115,7 @@ async def _start(
         return process, pipe
 
 
-def _turn_to_start() -> anyio.Lock:
+def turn_to_start() -> anyio.Lock:
     """Let processes start one by one: a start holds the event loop up for a millisecond."""
     try:
         return _starts.get()

@@ -1,0 +1,245 @@
+"""One life of a session's processes: from the start of a supervisor to the end of all of them.
+
+A life ends when the session is closed, when it is told to (a bound of the sandbox was passed), and
+when its supervisor is gone or answers no more, which commands can bring about. Then all that runs
+is killed, and what was called is told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Generator
+from importlib import resources
+
+import anyio
+
+from hermes_run.sandboxes.call import Call
+from hermes_run.sandboxes.ending import end_processes
+from hermes_run.sandboxes.launch import Launch
+from hermes_run.sandboxes.processes import CHUNK, START_S
+from hermes_run.sandboxes.reports import LINE_BYTES, Report, read_reports
+from hermes_run.sandboxes.wall import Allowance
+
+ANSWER_S = 5.0
+"""How long the supervisor may take to kill what it is told to."""
+
+AGAIN_S = 0.1
+"""How soon it is told again: what has only just started may not hear the first time."""
+
+NOISE_BYTES = 65_536
+"""So much that is no report, and the supervisor is not believed any more."""
+
+SAID_BYTES = 2000
+
+CLOSED = "the sandbox was closed"
+KILLED = "every process of the session was killed; its files are still there"
+SILENT = "the session's processes no longer answered and were killed; its files are still there"
+
+_START = 'shell=$(command -v bash) || shell=/bin/sh; exec "$shell" -c "$0" supervisor "$shell" "$@"'
+"""Choose the shell, for the supervisor and for commands."""
+
+
+class Life:
+    """A supervisor that was started, and what it runs."""
+
+    def __init__(self, launch: Launch, allowance: Allowance) -> None:
+        """Start the supervisor.
+
+        Raises:
+            OSError: that is not possible.
+        """
+        self.reason: str | None = None
+        self.said = b""
+        self.settled = anyio.Event()
+        self.over = anyio.Event()
+        self._calls: dict[int, Call] = {}
+        self._groups: dict[int, anyio.Event] = {}
+        self._scope = anyio.CancelScope()
+        self._rest = b""
+        self._noise = 0
+        self._process, self._requests, self._reports = _start(launch, allowance)
+
+    @property
+    def leader(self) -> int:
+        """The process that was started; it leads a session, in the system's sense."""
+        return self._process.pid
+
+    async def live(self) -> None:
+        """Hear the supervisor until it is gone; then end all that is left."""
+        try:
+            with self._scope:
+                await self._hear()
+                self.stop(KILLED)
+        finally:
+            os.close(self._requests)
+            with anyio.CancelScope(shield=True):  # it has limits of its own
+                await end_processes(self._process, kill=self.reason is not None)
+            os.close(self._reports)
+            self._finish(CLOSED)
+            self.over.set()
+
+    async def leave(self) -> None:
+        """End everything as a session ends."""
+        self._scope.cancel()
+        await self.over.wait()
+
+    def stop(self, reason: str) -> None:
+        """Kill everything; what is running is told *reason*."""
+        self._finish(reason)
+        self._scope.cancel()
+
+    def _finish(self, reason: str) -> None:
+        self.reason = self.reason or reason
+        for call in self._calls.values():
+            call.stop(self.reason)
+        for event in self._groups.values():
+            event.set()
+        self.settled.set()
+
+    async def is_ready(self) -> bool:
+        """Tell whether the supervisor has started."""
+        with anyio.move_on_after(START_S):
+            await self.settled.wait()
+        if not self.settled.is_set():
+            self.stop(SILENT)
+        return self.reason is None
+
+    def send(self, verb: str, number: int) -> None:
+        """Send a request; a supervisor that can't take it is done with."""
+        try:
+            os.write(self._requests, b"%s %d\n" % (verb.encode(), number))
+        except OSError:
+            self.stop(KILLED)
+
+    @contextlib.contextmanager
+    def calling(self, call: Call) -> Generator[None]:
+        """Start a command, and forget it at the end."""
+        self._calls[call.number] = call
+        try:
+            if self.reason is None:
+                self.send("run", call.number)
+            else:
+                call.stop(self.reason)
+            yield
+        finally:
+            del self._calls[call.number]
+
+    def ask(self, call: Call) -> None:
+        """Ask whether a command is still looked after; who did not answer before never will."""
+        if call.asked:
+            self.stop(SILENT)
+        else:
+            call.asked = True
+            self.send("ask", call.number)
+
+    async def kill(self, call: Call) -> None:
+        """Kill a command with its group; where that can't be done, everything."""
+        call.killed = True
+        call.told = anyio.Event()
+        await self._insist("kill", call.number, call.told)
+
+    async def end_group(self, group: int) -> None:
+        """Kill what is left of a command that has ended; where that can't be done, everything."""
+        self._groups[group] = anyio.Event()
+        try:
+            await self._insist("end", group, self._groups[group])
+        finally:
+            del self._groups[group]
+
+    async def _insist(self, verb: str, number: int, told: anyio.Event) -> None:
+        """Send a request until it was heeded."""
+        with anyio.move_on_after(ANSWER_S, shield=True):
+            while self.reason is None and not told.is_set():
+                self.send(verb, number)
+                with anyio.move_on_after(AGAIN_S):
+                    await told.wait()
+        if not told.is_set():
+            self.stop(SILENT)
+
+    async def _hear(self) -> None:
+        while self._noise <= NOISE_BYTES:
+            await anyio.wait_readable(self._reports)
+            with contextlib.suppress(BlockingIOError):  # a command has read it away
+                chunk = os.read(self._reports, CHUNK)
+                if not chunk:
+                    return
+                self._take(chunk)
+
+    def _take(self, chunk: bytes) -> None:
+        heard = read_reports(self._rest + chunk)
+        self._rest = heard.rest
+        self._noise += len(heard.noise)
+        self.said = (self.said + heard.noise)[-SAID_BYTES:]
+        for report in heard.reports:
+            if not self._heed(report):
+                self._noise += LINE_BYTES
+
+    def _heed(self, report: Report) -> bool:
+        """Act on a report; tell whether one was to be expected."""
+        if report.verb == "ready":
+            expected = not self.settled.is_set()
+            self.settled.set()
+            return expected
+        if report.verb == "gone":
+            return self._heed_gone(report.number)
+        call = self._calls.get(report.number)
+        return call is not None and not call.told.is_set() and self._heed_call(call, report)
+
+    def _heed_gone(self, group: int) -> bool:
+        told = self._groups.get(group)
+        if told:
+            told.set()
+        return told is not None
+
+    def _heed_call(self, call: Call, report: Report) -> bool:
+        if report.verb == "ended":
+            call.end(report.code, report.group)
+        elif report.verb == "here":
+            call.asked = False
+        else:
+            self.stop(KILLED)
+        return True
+
+
+def _start(launch: Launch, allowance: Allowance) -> tuple[subprocess.Popen[bytes], int, int]:
+    """Start the supervisor; give also the pipe to it and the one from it."""
+    for descriptor in launch.descriptors:
+        with contextlib.suppress(OSError):  # a pipe can't, and need not
+            os.lseek(descriptor, 0, os.SEEK_SET)
+    with contextlib.ExitStack() as undo:
+        asked, requests = _pipe(undo)
+        reports, told = _pipe(undo)
+        process = subprocess.Popen(
+            [*launch.argv, *_command_line(launch, allowance)],
+            stdin=asked,
+            stdout=told,
+            stderr=told,
+            env=launch.environment,
+            pass_fds=launch.descriptors,
+            cwd="/",
+            start_new_session=True,
+        )
+        undo.pop_all()
+    os.close(asked)
+    os.close(told)
+    os.set_blocking(requests, False)
+    os.set_blocking(reports, False)
+    return process, requests, reports
+
+
+def _pipe(undo: contextlib.ExitStack) -> tuple[int, int]:
+    ends = os.pipe()
+    for end in ends:
+        undo.callback(os.close, end)
+    return ends
+
+
+def _command_line(launch: Launch, allowance: Allowance) -> list[str]:
+    text = resources.files("hermes_run.sandboxes").joinpath("supervisor.sh").read_text("utf-8")
+    variables = [f"{name}={value}" for name, value in launch.commands.items()]
+    bounds = [allowance.memory // 1024, allowance.disk // 1024]
+    processes = str(allowance.processes) if launch.counted else ""
+    shell = ["/usr/bin/env", "-i", *variables, "/bin/sh", "-c", _START, text]
+    return [*shell, launch.control, *map(str, bounds), processes]

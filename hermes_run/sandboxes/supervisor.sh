@@ -1,0 +1,111 @@
+# The supervisor of a session: runs behind its wall, starts its commands there and ends them.
+#
+# Any POSIX shell will do: bash, dash, busybox ash. It is given as text (sh -c), so that nobody
+# inside can change it, with these arguments:
+#   the shell for commands, the control folder, and for each process of a command the bytes of
+#   memory and of a file in KiB, and how many there may be in all (or nothing)
+#
+# Requests, on standard input:              Reports, on standard output:
+#   run N      start the command N            ready                  once, at first
+#   kill N     end it with its group          ended N CODE GROUP     N is over; GROUP is 0, or the
+#   ask N      is it still looked after?                             group, if something is left in it
+#   end GROUP  end what is left of one        here N, lost N         answers to ask; lost also to kill
+#   keep GROUP end it when the session ends   gone GROUP             answers to end
+#
+# N.sh in the control folder sets `line` and `folder`; N is the FIFO for the output. The end of
+# standard input ends the session: so nothing is left of it where the host was killed.
+
+shell=$1 control=$2 memory=$3 file=$4 processes=$5
+kept=
+
+exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+# Where memory runs out, commands go before the host does.
+{ echo 500 >/proc/self/oom_score_adj; } 2>/dev/null
+
+# A command has a process group of its own: by job control, which only some shells have without a
+# terminal, or as the leader of a session.
+leader=
+set -m 2>/dev/null
+case $- in
+*m*) ;;
+*)
+	leader=$(command -v setsid) || {
+		echo "neither bash nor setsid is there"
+		exit 1
+	}
+	;;
+esac
+set +m
+
+# Blocks of files are of 512 bytes, but not in bash.
+[ -n "$BASH_VERSION" ] || file=$((file * 2))
+
+# The bounds are for commands alone: the supervisor must still be able to start a process where they
+# are not. What can't be lowered is low already.
+bound() {
+	ulimit -c 0
+	ulimit -d "$memory"
+	ulimit -f "$file"
+	[ -z "$processes" ] || ulimit -u "$processes" || ulimit -p "$processes"
+} 2>/dev/null
+
+end_group() {
+	# A setsid that has not come so far yet has no group.
+	kill -KILL "-$child" || kill -KILL "$child"
+} 2>/dev/null
+
+perform() {
+	number=$1 child='' killed='' code=126 group=0
+	trap 'killed=1; [ -z "$child" ] || end_group' TERM
+	trap 'echo "ended $number $code $group"' EXIT
+	command . "$control/$number.sh" || exit
+	[ -z "$killed" ] || exit
+	[ -n "$leader" ] || set -m
+	(
+		bound
+		cd "$folder" || exit 126
+		exec $leader "$shell" -c "$line"
+	) </dev/null >"$control/$number" 2>&1 &
+	child=$!
+	set +m
+	[ -z "$killed" ] || end_group
+	wait "$child"
+	code=$?
+	if [ -n "$killed" ]; then
+		while kill -0 "$child"; do wait "$child"; done
+		code=137
+	elif kill -0 "-$child"; then
+		group=$child
+	fi 2>/dev/null
+	exit
+}
+
+# Requests to end are for those who look after a command, not for this one.
+trap '' TERM
+echo ready
+exec 2>/dev/null
+
+while read -r verb number; do
+	case $verb in
+	run)
+		# bash waits for its children by itself; others do when they are asked about them.
+		[ -n "$BASH_VERSION" ] || jobs >/dev/null
+		perform "$number" &
+		eval "keeper$number=\$!"
+		;;
+	kill) eval "kill -TERM \$keeper$number" || echo "lost $number" ;;
+	ask) if eval "kill -0 \$keeper$number"; then echo "here $number"; else echo "lost $number"; fi ;;
+	end)
+		kill -KILL "-$number"
+		echo "gone $number"
+		;;
+	keep) kept="$kept $number" ;;
+	esac
+done
+
+for group in $kept; do
+	# A process of that number is another's: the leader of this group has ended.
+	kill -0 "$group" || kill -KILL "-$group"
+done
+kill -TERM 0
+wait
