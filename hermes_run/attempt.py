@@ -15,6 +15,7 @@ from hermes_run.models.dialects.typed import Tools
 from hermes_run.models.dialects.writing import write_tools
 from hermes_run.models.wire import Transcript
 from hermes_run.plan import Plan
+from hermes_run.refusals import Repeats
 from hermes_run.retry import Backoff
 from hermes_run.tools.belongings import Belongings, open_belongings
 from hermes_run.tools.tool import Bounds, Context
@@ -85,6 +86,8 @@ async def _begin(recording: Recording, job: Job, plan: Plan) -> None:
         row_hash=job.prompt.row_hash,
         sample=job.sample,
         toolsets=job.toolsets,
+        draw_seed=job.draw_seed,
+        run_tools=job.run_tools,
         model=plan.model_name,
         provider=plan.provider,
         sandbox=plan.wall.name,
@@ -182,6 +185,7 @@ def _agent(job: Job, plan: Plan, place: Place, belongings: Belongings, held: any
             cost_usd=settings.max_session_cost_usd,
             time_s=settings.session_timeout,
             working_s=settings.working_time,
+            calls=settings.max_calls,
         ),
         backoff=Backoff(
             attempts=settings.attempts,
@@ -194,6 +198,7 @@ def _agent(job: Job, plan: Plan, place: Place, belongings: Belongings, held: any
         sampling=_sampling(settings),
         verify=job.prompt.verify,
         mirror=place.mirror,
+        repeats=Repeats(settings.max_repeats),
         dialect=settings.tool_dialect,
         held=held,
     )

@@ -17,7 +17,7 @@ class Limits(msgspec.Struct, frozen=True):
 
     ``turns`` counts replies, ``tokens`` what was read and written over all of them, ``cost_usd``
     counts only replies whose price is known, ``time_s`` is wall time and ``working_s`` working time
-    as :func:`working` counts it, both in seconds.
+    as :func:`working` counts it, both in seconds. ``calls`` bounds those of one reply.
     """
 
     turns: int | None = 50
@@ -25,6 +25,7 @@ class Limits(msgspec.Struct, frozen=True):
     cost_usd: float | None = None
     time_s: float | None = None
     working_s: float | None = None
+    calls: int | None = 64
 
 
 def exceeded(session: Session, limits: Limits) -> str | None:

@@ -26,12 +26,13 @@ from hermes_run.models.tokens import Prompts
 from hermes_run.models.wire import Transcript
 from hermes_run.prices import Price, priced
 from hermes_run.recovery import attempt_of, changed_last
+from hermes_run.refusals import Repeats, refuse
 from hermes_run.retry import Backoff, Tried, parked, pause
 from hermes_run.sandboxes.mirror import Mirror, update_mirror
 from hermes_run.sandboxes.protocol import Command
 from hermes_run.tools.arguments import Refused
-from hermes_run.tools.call import execute, refused
-from hermes_run.tools.tool import Context
+from hermes_run.tools.call import execute, failure, refused
+from hermes_run.tools.tool import Context, Output
 from hermes_run.tools.toolbox import Toolbox
 from recorder.events import ModelFailed, ModelReplied, ToolReturned, ToolStarted, timestamp
 from recorder.messages import LASTING, Json, Times, ToolCall, Usage
@@ -67,6 +68,7 @@ class Agent(msgspec.Struct, frozen=True):
     mirror: Mirror | None = None
     tally: Tally = msgspec.field(default_factory=Tally)
     prompts: Prompts = msgspec.field(default_factory=Prompts)
+    repeats: Repeats = msgspec.field(default_factory=Repeats)
     dialect: str = NONE
     held: anyio.Event | None = None
 
@@ -155,6 +157,7 @@ async def _note(failure: Failure, recording: Recording, agent: Agent) -> None:
 
 async def _call(calls: tuple[ToolCall, ...], recording: Recording, agent: Agent) -> None:
     """Run *calls* at once; that they started is on disk before an effect that lasts begins."""
+    calls = await _refuse(calls, recording, agent)
     step = _step(recording)
     effects = {call: agent.toolbox.effect_of(call.name) for call in calls}
     together = [call for call in calls if effects[call] == "workspace"]
@@ -169,6 +172,22 @@ async def _call(calls: tuple[ToolCall, ...], recording: Recording, agent: Agent)
         for call in calls:
             if call not in together:
                 tasks.start_soon(_run, call, recording, agent)
+
+
+async def _refuse(
+    calls: tuple[ToolCall, ...], recording: Recording, agent: Agent
+) -> tuple[ToolCall, ...]:
+    """Record what the model is told of those of *calls* that are not run; gives the others."""
+    agent.repeats.read(recording.session.turns)
+    why = refuse(calls, _step(recording), agent.repeats, agent.limits.calls)
+    now = timestamp(time.time())
+    results = [
+        _fields(call, failure(refusal.text, "skipped", (refusal.flag,)), now)
+        for call, refusal in zip(calls, why, strict=True)
+        if refusal
+    ]
+    await recording.record_all(ToolReturned, results)
+    return tuple(call for call, refusal in zip(calls, why, strict=True) if not refusal)
 
 
 async def _copied(mirror: Mirror, step: Step, recording: Recording) -> bool:
@@ -226,6 +245,11 @@ async def _result(call: ToolCall, recording: Recording, agent: Agent) -> dict[st
         output = refused(Refused(cut_off.TEXT, cut_off.FLAG))
     else:
         output = await execute(call, agent.toolbox, agent.context)
+    return _fields(call, output, started)
+
+
+def _fields(call: ToolCall, output: Output, started: str) -> dict[str, Any]:
+    """Give the fields of the result of *call*, which began to run at *started*."""
     return {
         "call_id": call.id,
         "status": output.status,

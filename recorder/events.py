@@ -100,7 +100,10 @@ class ToolsDeclared(Fact, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SessionStarted(Fact, frozen=True, kw_only=True, omit_defaults=True):
-    """What the session was asked to do, with what."""
+    """What the session was asked to do, with what.
+
+    ``run_tools`` names the tools that sessions of the run may have, where this one lacks some.
+    """
 
     prompt_key: str = ""
     prompt_index: int = 0
@@ -110,6 +113,7 @@ class SessionStarted(Fact, frozen=True, kw_only=True, omit_defaults=True):
     tools_hash: str = ""
     toolsets: tuple[str, ...] = ()
     draw_seed: str | None = None
+    run_tools: tuple[str, ...] = ()
     sandbox: str = ""
     model: str = ""
     provider: str = ""

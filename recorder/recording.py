@@ -67,6 +67,7 @@ class Opening(TypedDict, total=False):
     sample: int
     toolsets: Sequence[str]
     draw_seed: str | None
+    run_tools: Sequence[str]
     sandbox: str
     model: str
     provider: str

@@ -44,9 +44,10 @@ class RunStatistics(msgspec.Struct, frozen=True):
 
     ``waited_s`` is the time between failed attempts and the next, ``session_s`` the time of all
     sessions that ended, both in seconds. ``failures`` counts attempts that gave no reply by their
-    class. ``unpriced`` are replies, and lost ones of which the tokens are known, that nobody said
-    the cost of: it is not in ``usage.cost_usd``. A reward that was given again while its session
-    could go on counts once.
+    class, ``result_flags`` results of calls by what was odd about them (``coerced:NAME`` counts as
+    ``coerced``). ``unpriced`` are replies, and lost ones of which the tokens are known, that nobody
+    said the cost of: it is not in ``usage.cost_usd``. A reward that was given again while its
+    session could go on counts once.
     """
 
     started: int
@@ -63,6 +64,7 @@ class RunStatistics(msgspec.Struct, frozen=True):
     began: str
     last: str
     unpriced: int = 0
+    result_flags: dict[str, int] = {}
 
 
 class _Open(msgspec.Struct):
@@ -81,6 +83,7 @@ class StatisticsFold:
         self._started = self._resumed = self._replies = self._unpriced = 0
         self._outcomes: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
+        self._flags: Counter[str] = Counter()
         self._waited_s = self._session_s = 0.0
         self._usage = Usage()
         self._tools: dict[str, Counter[str]] = {}
@@ -127,6 +130,7 @@ class StatisticsFold:
             began=self._began,
             last=self._last,
             unpriced=self._unpriced,
+            result_flags=dict(sorted(self._flags.items())),
         )
 
     @property
@@ -161,6 +165,7 @@ class StatisticsFold:
             self._unpriced += usage.cost_usd is None
 
     def _return(self, event: ToolReturned) -> None:
+        self._flags.update({flag.partition(":")[0] for flag in event.flags})
         session = self._open.get(event.session)
         if session and session.reply:
             session.results.append(event)

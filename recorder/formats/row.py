@@ -83,8 +83,9 @@ def _provenance(session: Session) -> dict[str, Json]:
 
 
 def _tools(session: Session) -> dict[str, Json]:
-    """Statistics of every tool there was, called or not, so that all rows of a run are alike."""
-    offered = filter(None, map(_name, session.tools))
+    """Statistics of every tool of the run, called or not, so that all its rows are alike."""
+    of_run = session.started.run_tools if session.started else ()
+    offered = filter(None, (*of_run, *map(_name, session.tools)))
     zero = {name: {"count": 0, "success": 0, "failure": 0} for name in offered}
     stats = {**zero, **tool_stats(session)}
     return {"tool_stats": stats, "tool_error_counts": error_counts(stats)}
