@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from hermes_run.errors import UsageError
-from hermes_run.tools.arguments import closest
+from hermes_run.words import closest
 from recorder.json_text import decode, encode
 from recorder.messages import Effect, Json
 from recorder.shapes import object_of

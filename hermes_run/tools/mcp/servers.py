@@ -12,7 +12,7 @@ import anyio
 import msgspec
 
 from hermes_run.errors import UsageError
-from hermes_run.tools.arguments import closest
+from hermes_run.words import closest
 from hermes_run.tools.belongings import Belongings, open_belongings
 from hermes_run.tools.mcp.asked import Asked, read_asked
 from hermes_run.tools.mcp.line import LostError
