@@ -108,13 +108,17 @@ def openings(settings: Settings, platform: str) -> dict[str, Opening]:
     names: Sequence[str] = (settings.sandbox,)
     if settings.sandbox == "auto":
         names = LINUX if platform == "linux" else ELSEWHERE
-    allowance = Allowance(
+    return {name: _opening(name, allowance_of(settings), settings.image) for name in names}
+
+
+def allowance_of(settings: Settings) -> Allowance:
+    """Give what the sandbox of each session may take."""
+    return Allowance(
         memory=settings.sandbox_memory,
         disk=settings.sandbox_disk,
         processes=settings.sandbox_processes,
         network=settings.network != "none",
     )
-    return {name: _opening(name, allowance, settings.image) for name in names}
 
 
 async def _try(opening: Opening, ground: Ground, stack: contextlib.AsyncExitStack) -> Wall | str:
@@ -136,22 +140,14 @@ async def _opening(name: str, allowance: Allowance, image: str | None) -> AsyncG
 
             yield Bubblewrap(allowance)
         case "landlock":
-            from hermes_run.sandboxes.landlock import open_landlock_wall  # noqa: PLC0415
+            from hermes_run.sandboxes.landlock import landlock_wall  # noqa: PLC0415
 
-            yield open_landlock_wall(allowance)
+            yield landlock_wall(allowance)
         case _:
-            async with _open_docker(allowance, image) as wall:
+            from hermes_run.sandboxes.docker import open_docker_wall  # noqa: PLC0415
+
+            async with open_docker_wall(allowance, image) as wall:
                 yield wall
-
-
-@contextlib.asynccontextmanager
-async def _open_docker(allowance: Allowance, image: str | None) -> AsyncGenerator[Wall]:
-    if find_spec("aiodocker") is None:
-        raise SandboxError("its client is not installed: pip install 'hermes-run[docker]'")
-    from hermes_run.sandboxes.docker import open_docker_wall  # noqa: PLC0415
-
-    async with open_docker_wall(allowance, image) as wall:
-        yield wall
 
 
 def _check(settings: Settings, platform: str) -> None:

@@ -1,0 +1,311 @@
+"""The wall called ``landlock``: rules that a process puts on itself, where namespaces are forbidden.
+
+A session's processes may read the programs of this machine, and write to their workspace and to
+their temporary folder. Whatever Landlock does not bound, a filter of system calls refuses
+(:mod:`~hermes_run.sandboxes.landlock_rules`). This is weaker than namespaces:
+
+- Paths are those of this machine: the workspace and the temporary folder have their own, there is
+  no ``/tmp`` and no ``/dev/shm``, and of ``/proc`` hardly anything can be read. Whether a file is
+  there, how large it is and whose, can be seen everywhere, and so can the ids of processes.
+- Without a network there is no loopback either, and there are never sockets that are files: what
+  one call serves, another can't connect to.
+- Root's sessions get a uid of their own only where that can reach the workspace. Otherwise, and for
+  ordinary users, the processes of a session are counted only now and then, and permissions and
+  times of files are changed for them by somebody outside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import secrets
+import stat
+import sys
+from collections.abc import AsyncGenerator, Collection, Generator
+from contextlib import AbstractAsyncContextManager
+from functools import cached_property
+from pathlib import Path
+
+import anyio
+from anyio import to_thread
+
+from hermes_run.errors import SandboxError
+from hermes_run.sandboxes.confined import kernel, start
+from hermes_run.sandboxes.confined.restrict import Spec
+from hermes_run.sandboxes.landlock_rules import granted, rules
+from hermes_run.sandboxes.launch import Launch
+from hermes_run.sandboxes.machine import CONTROL, TEMPORARY, open_machine
+from hermes_run.sandboxes.protocol import Sandbox
+from hermes_run.sandboxes.seccomp import program
+from hermes_run.sandboxes.syscalls import ARCHITECTURES
+from hermes_run.sandboxes.sysroot import Sysroot, survey
+from hermes_run.sandboxes.wall import Allowance, Site
+from hermes_run.sandboxes.without import refuse_image
+
+TRUNCATES, SIGNALS = 3, 6
+"""The versions of Landlock that bound the cutting of files, and signals."""
+
+UIDS = range(61_184, 65_520)
+"""Uids that belong to nobody for long: systemd takes its dynamic users from there."""
+
+ENDED_S = 15.0
+"""How long the end of a session's processes may take."""
+
+_FIFO = "over"
+
+_CEILING = 16
+"""So many times its allowance, the system stops a session's uid before anybody has counted."""
+
+_DEVICES = tuple(f"/dev/{name}" for name in ("full", "null", "random", "urandom", "zero"))
+
+_MACHINE = tuple(
+    f"/proc/{name}"
+    for name in ("cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "uptime", "version")
+)
+
+_SET_UID, _SET_GID, _CHOWN, _KILL = 7, 6, 0, 5
+
+
+class Landlock:
+    """Opens sandboxes that may take what *allowance* says; made by :func:`landlock_wall`."""
+
+    name = "landlock"
+
+    def __init__(self, allowance: Allowance, abi: int) -> None:
+        self._allowance = allowance
+        self._abi = abi
+        self._uids: set[int] = set()
+
+    def open(self, site: Site) -> AbstractAsyncContextManager[Sandbox]:
+        """Open a session's sandbox.
+
+        Raises:
+            SandboxError: it can't be opened.
+            UsageError: the row asks for an image.
+        """
+        refuse_image(self.name, site)
+        return self._open(site)
+
+    @contextlib.asynccontextmanager
+    async def _open(self, site: Site) -> AsyncGenerator[Sandbox]:
+        uid = self._uid(site)
+        try:
+            with _fifo(site.scratch / _FIFO) as over:
+                launch = await to_thread.run_sync(self._launch, site, uid)
+                try:
+                    async with open_machine(launch, site, self._allowance) as sandbox:
+                        yield sandbox
+                finally:
+                    await _ended(over)
+        finally:
+            self._uids.discard(uid or 0)
+
+    def _uid(self, site: Site) -> int | None:
+        """Choose whom a session runs as; nobody else, unless we are root and that one gets there.
+
+        Raises:
+            SandboxError: it would be ours, and this kernel does not keep its signals from us.
+        """
+        paths = (site.folder, site.scratch)
+        if os.geteuid() == 0 and _may_change() and all(map(is_reachable, paths)):
+            uid = _unused(self._uids)
+            self._uids.add(uid)
+            return uid
+        if self._abi < SIGNALS:
+            raise SandboxError(
+                f"Landlock of version {self._abi} does not keep a session's signals from other "
+                f"processes of the same user, which takes {SIGNALS} (Linux 6.12)"
+            )
+        return None
+
+    def _launch(self, site: Site, uid: int | None) -> Launch:
+        root, scratch = os.path.realpath(site.folder), os.path.realpath(site.scratch)
+        temporary, control = f"{scratch}/{TEMPORARY}", f"{scratch}/{CONTROL}"
+        try:
+            for path in (temporary, control):
+                Path(path).mkdir(mode=0o700, exist_ok=True)
+            if uid is not None:
+                Path(scratch).chmod(0o711)
+                for path in (root, temporary, control):
+                    hand_over(path, uid)
+        except OSError as error:
+            raise SandboxError(f"the folders of a session can't be prepared: {error}") from error
+        spec = self._spec([root, temporary], control, uid)
+        # A program by its path, in a Python that reads nothing but itself.
+        argv = (sys.executable, "-I", "-S", start.__file__, json.dumps(spec))
+        return Launch(
+            argv=argv,
+            environment={},
+            descriptors=(),
+            root=root,
+            temporary=temporary,
+            control=control,
+            commands=self._commands(root, temporary, site),
+            owner=uid,
+            counted=uid is not None,
+        )
+
+    def _spec(self, roots: list[str], control: str, uid: int | None) -> Spec:
+        machine, networked = os.uname().machine, self._allowance.network
+        filtering = rules(networked=networked, shared=uid is None)
+        paths = {
+            "read": [*_readable(self._sysroot), *_MACHINE],
+            "talk": [control, *_DEVICES],
+            "write": roots,
+        }
+        calls = granted(machine) if uid is None else {}
+        return Spec(
+            abi=self._abi,
+            paths=paths,
+            network=networked,
+            uid=uid,
+            limits=self._limits(uid),
+            folder=roots[0],
+            filter=program(machine, filtering).hex(),
+            calls={str(number): name for number, name in calls.items()},
+            roots=roots,
+            processes=self._allowance.processes if uid is None else None,
+            over=str(Path(control).with_name(_FIFO)),
+        )
+
+    def _limits(self, uid: int | None) -> dict[str, int]:
+        limits = {
+            resource.RLIMIT_CORE: 0,
+            resource.RLIMIT_MEMLOCK: 64 * 1024,
+            resource.RLIMIT_MSGQUEUE: 0,
+            resource.RLIMIT_NOFILE: 4096,
+        }
+        if uid is None:
+            running = int(Path("/proc/loadavg").read_text("ascii").split()[3].partition("/")[2])
+            limits[resource.RLIMIT_NPROC] = running + _CEILING * self._allowance.processes
+        return {str(number): value for number, value in limits.items()}
+
+    def _commands(self, root: str, temporary: str, site: Site) -> dict[str, str]:
+        return {
+            "PATH": ":".join(self._sysroot.path),
+            "HOME": root,
+            "LANG": "C.UTF-8",
+            "TERM": "dumb",
+            "TMPDIR": temporary,
+            "USER": "sandbox",
+            **site.marks,
+        }
+
+    @cached_property
+    def _sysroot(self) -> Sysroot:
+        return survey(networked=self._allowance.network)
+
+
+def landlock_wall(allowance: Allowance) -> Landlock:
+    """Give a wall of Landlock, if this kernel has it.
+
+    Raises:
+        SandboxError: it has not, or only one that leaves too much open.
+    """
+    abi, machine = kernel.landlock_abi(), os.uname().machine
+    if abi < TRUNCATES:
+        found = f"Landlock of version {abi}" if abi else "no Landlock"
+        raise SandboxError(f"this kernel has {found}, and it takes {TRUNCATES} (Linux 6.2)")
+    if machine not in ARCHITECTURES:
+        known = " and ".join(ARCHITECTURES)
+        raise SandboxError(f"the filter of system calls knows {known}, this is {machine}")
+    return Landlock(allowance, abi)
+
+
+def is_reachable(path: Path) -> bool:
+    """Tell whether every folder above *path* lets everybody through."""
+    above = Path(os.path.realpath(path)).parents
+    return all(folder.stat().st_mode & stat.S_IXOTH for folder in above)
+
+
+def hand_over(path: str, uid: int) -> None:
+    """Make *uid* the owner of a folder and of all that is in it, however deep; links stay links.
+
+    Raises:
+        OSError: something can't be handed over.
+    """
+    os.chown(path, uid, uid, follow_symlinks=False)
+    pending = [os.open(path, _FOLDER)]
+    try:
+        while pending:
+            _hand_over_entries(pending, uid)
+    finally:
+        for descriptor in pending:
+            os.close(descriptor)
+
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def _hand_over_entries(pending: list[int], uid: int) -> None:
+    folder = pending.pop()
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                os.chown(entry.name, uid, uid, dir_fd=folder, follow_symlinks=False)
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(os.open(entry.name, _FOLDER, dir_fd=folder))
+    finally:
+        os.close(folder)
+
+
+def _readable(sysroot: Sysroot) -> list[str]:
+    """Give what may be read: folders without those in them that shall seem empty, and settings."""
+    folders = [inner for name in sysroot.folders for inner in _without(name, sysroot.hidden)]
+    settings = [f"/etc/{name}" for name in (*sysroot.files, *sysroot.file_links)]
+    return [*folders, *settings]
+
+
+def _without(folder: str, hidden: Collection[str]) -> list[str]:
+    if not any(name == folder or name.startswith(f"{folder}/") for name in hidden):
+        return [folder]
+    if folder in hidden:
+        return []
+    inner = sorted(str(path) for path in Path(folder).iterdir())
+    return [part for name in inner for part in _without(name, hidden)]
+
+
+def _may_change() -> bool:
+    """Tell whether we may become others, give them files and end their processes."""
+    needed = sum(1 << number for number in (_SET_UID, _SET_GID, _CHOWN, _KILL))
+    lines = Path("/proc/self/status").read_text("utf-8").splitlines()
+    effective = next(line for line in lines if line.startswith("CapEff:"))
+    return int(effective.split()[1], 16) & needed == needed
+
+
+def _unused(taken: Collection[int]) -> int:
+    """Choose a uid that no process has."""
+    used = set(taken)
+    for path in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            used.add(path.stat().st_uid)
+    return secrets.choice([uid for uid in UIDS if uid not in used])
+
+
+@contextlib.contextmanager
+def _fifo(path: Path) -> Generator[int]:
+    """Make a FIFO and open it to read; the keepers of a session hold its other end open."""
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        os.mkfifo(path, 0o600)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise SandboxError(f"the folders of a session can't be prepared: {error}") from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+async def _ended(over: int) -> None:
+    """Wait until nobody holds the other end open any more."""
+    with anyio.move_on_after(ENDED_S, shield=True):
+        while True:
+            with contextlib.suppress(BlockingIOError):
+                if not os.read(over, 1):
+                    return
+            await anyio.wait_readable(over)
+    raise SandboxError("processes of a session can't be ended")
