@@ -1,4 +1,7 @@
-"""The terminal: a shell command in the workspace, within a limit of time and output."""
+"""The terminal: shell commands in the workspace, within a limit of time and output.
+
+Each command has a shell of its own, which goes on where the one before it ended.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ from msgspec import Meta
 
 from hermes_run.sandboxes.clip import cut
 from hermes_run.sandboxes.protocol import Command, Finished
+from hermes_run.tools.background import start
 from hermes_run.tools.call import failure
 from hermes_run.tools.schema import tool
+from hermes_run.tools.shell import going_on, slot
 from hermes_run.tools.tool import Context, Output
 from recorder.messages import Status
 
@@ -19,29 +24,49 @@ from recorder.messages import Status
 async def terminal(
     context: Context,
     command: str,
+    background: bool = False,  # noqa: FBT001, FBT002 - the model's, by name
     timeout: Annotated[int, Meta(ge=1)] | None = None,  # noqa: ASYNC109 - the model's, a bound
-    workdir: str = ".",
+    workdir: str | None = None,
 ) -> Output:
     """Execute a shell command in the workspace and return its output and exit code.
 
-    Every command runs in a new bash: the workspace and its files persist between calls, the
-    working directory and variables do not. There is no terminal to read input from. Standard
-    output and error come together, and what is too long loses its middle. Use read_file,
-    write_file, patch and search_files for files rather than cat, echo, sed and grep.
+    The working directory, exported variables, functions and aliases persist between calls, as do
+    files; options of `set` such as `set -e` hold for one command only. There is no terminal to read
+    input from. Standard output and error come together, and what is too long loses its middle.
+    Start servers and other long-running programs with background=true and look after them with the
+    process tool. Use read_file, write_file, patch and search_files for files rather than cat, echo,
+    sed and grep.
 
     Args:
         command: The command to execute.
+        background: Start it in the background and return its session_id at once.
         timeout: Seconds after which the command is killed; the session's own limit if it is lower.
-        workdir: Folder to run in, relative to the workspace.
+        workdir: Folder to run this one command in, relative to the workspace. Without it the
+            command runs where the last one left off.
     """
-    bounds = context.bounds
-    limit = min(timeout or bounds.timeout_s, bounds.timeout_s)
     try:
-        finished = await context.sandbox.run(
-            Command(command, timeout_s=limit, limit=bounds.output_bytes, directory=workdir)
-        )
+        if background:
+            return await start(command, workdir, context)
+        return await _run(command, timeout, workdir, context)
     except OSError as error:
-        return failure(f"The command was not run in {workdir!r}: {error.strerror}")
+        where = "" if workdir is None else f" in {workdir!r}"
+        return failure(f"The command was not run{where}: {error.strerror}")
+
+
+async def _run(line: str, seconds: int | None, workdir: str | None, context: Context) -> Output:
+    bounds = context.bounds
+    limit = min(seconds or bounds.timeout_s, bounds.timeout_s)
+    elsewhere = workdir is not None
+    with slot(context) as number:
+        finished = await context.sandbox.run(
+            Command(
+                going_on(line, number, context, elsewhere=elsewhere),
+                timeout_s=limit,
+                limit=bounds.output_bytes,
+                directory=workdir or ".",
+                lasting=True,
+            )
+        )
     status, said = _verdict(finished, limit)
     return Output(
         content=_report(finished, said, bounds.output_bytes),
@@ -56,6 +81,8 @@ def _verdict(finished: Finished, limit: float) -> tuple[Status, str | None]:
         return "timeout", f"The command ran into its limit of {limit:g} s and was killed"
     if finished.flooded:
         return "error", f"The command was killed after {finished.size} bytes of output"
+    if finished.stopped:
+        return "error", f"The command was killed: {finished.stopped}"
     return "ok", None
 
 

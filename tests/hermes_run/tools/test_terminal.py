@@ -30,12 +30,11 @@ async def test_a_command_that_fails_is_a_call_that_worked(use):
     assert (output.status, output.exit_code, report(output)["exit_code"]) == ("ok", 3, 3)
 
 
-async def test_files_persist_between_commands_and_the_folder_does_not(use, workspace):
-    """Each command is a shell of its own."""
+async def test_a_command_goes_on_where_the_last_one_ended(use, workspace):
+    """The folder and the variables persist as files do."""
     await use("terminal", command="mkdir sub && cd sub && touch made && export X=1")
     output = await use("terminal", command="ls; pwd; echo $X")
-    assert report(output)["output"] == f"sub\n{workspace}\n\n"
-    assert report(await use("terminal", command="ls", workdir="sub"))["output"] == "made\n"
+    assert report(output)["output"] == f"made\n{workspace}/sub\n1\n"
 
 
 async def test_a_command_past_its_own_limit_is_a_timeout(use):
