@@ -1,24 +1,21 @@
-"""Read, write and patch text files of the workspace."""
+"""Read and write text files of the workspace; ``patch`` changes parts of them."""
 
 from __future__ import annotations
 
+import posixpath
 from typing import Annotated
 
 import anyio
-from anyio import to_thread
 from msgspec import Meta
 
 from hermes_run.tools.call import failure
-from hermes_run.tools.paging import is_binary, page, split
-from hermes_run.tools.replacing import Replaced, replace
+from hermes_run.tools.paths import near_names
+from hermes_run.tools.reading import FILE_BYTES, read_page
 from hermes_run.tools.schema import tool
 from hermes_run.tools.tool import Context, Output
 
-FILE_BYTES = 4 * 1024 * 1024
-"""What is read of one file; commands can look at the rest."""
-
-NOTE_BYTES = 400
-"""Room kept for the notes under a page."""
+HEAD_BYTES = 64 * 1024
+"""What is looked at of a file that is written over."""
 
 
 @tool(effect="read")
@@ -31,7 +28,8 @@ async def read_file(
     """Read a text file with line numbers, a page at a time.
 
     Each line comes as LINE_NUMBER|TEXT. Use this instead of cat, head or tail. A last line in
-    brackets says where to go on if there is more. Binary files are not shown.
+    brackets says where to go on if there is more; a page may be anywhere in a file of any size.
+    Binary files are described, not shown.
 
     Args:
         path: The file, relative to the workspace.
@@ -40,20 +38,17 @@ async def read_file(
     """
     try:
         content = await context.sandbox.read(path, FILE_BYTES + 1)
+        return await read_page(context, path, content, offset, limit)
     except OSError as error:
-        return _not_done("read", path, error)
-    if is_binary(content):
-        return failure(
-            f"{path} is a binary file; look at it with a command such as `file` or `xxd`"
-        )
-    return await to_thread.run_sync(_read, content, offset, limit, context.bounds.output_bytes)
+        return await not_done(context, "read", path, error)
 
 
 @tool(effect="workspace")
 async def write_file(context: Context, path: str, content: str) -> str | Output:
     """Write a file: all of its content is replaced, and missing folders are made.
 
-    Use this instead of echo or a here-document. To change a part of a file use patch.
+    Use this instead of echo or a here-document. The content is written as it is, in UTF-8; a file
+    that is there keeps its permissions. To change a part of a file use patch.
 
     Args:
         path: The file, relative to the workspace.
@@ -61,90 +56,55 @@ async def write_file(context: Context, path: str, content: str) -> str | Output:
     """
     written = content.encode()
     try:
-        async with _turn(context):
+        async with turn(context):
+            notes = await _before(context, path, content)
             await context.sandbox.write(path, written)
     except OSError as error:
-        return _not_done("write", path, error)
-    return f"Wrote {len(written)} bytes to {path}"
+        return await not_done(context, "write", path, error)
+    return "\n".join([f"Wrote {len(written)} bytes to {path}", *notes])
 
 
-@tool(effect="workspace")
-async def patch(
-    context: Context,
-    path: str,
-    old_string: str,
-    new_string: str,
-    replace_all: bool = False,  # noqa: FBT001, FBT002 - models name their arguments
-) -> str | Output:
-    """Replace a piece of text in a file.
-
-    old_string must stand in the file exactly as given, white space included, and only once unless
-    replace_all is set; take in lines around it to make it the only one. Where it is not found, the
-    nearest lines are shown.
-
-    Args:
-        path: The file, relative to the workspace.
-        old_string: The text to replace, without line numbers.
-        new_string: The text to put there; empty to delete.
-        replace_all: Replace it wherever it stands.
-    """
-    try:
-        async with _turn(context):
-            content = await context.sandbox.read(path, FILE_BYTES + 1)
-            replaced = await to_thread.run_sync(
-                _replace, content, old_string, new_string, replace_all
-            )
-            if isinstance(replaced, str):
-                return failure(f"{path} was not changed: {replaced}")
-            await context.sandbox.write(path, replaced.text.encode())
-    except OSError as error:
-        return _not_done("patch", path, error)
-    lines = ", ".join(str(line) for line in replaced.lines)
-    more = ", ..." if replaced.count > len(replaced.lines) else ""
-    return f"Replaced {replaced.count} in {path} (line {lines}{more})"
-
-
-def _turn(context: Context) -> anyio.Lock:
+def turn(context: Context) -> anyio.Lock:
     """Let the calls of one turn change files one after the other, or one would undo another."""
     return context.state.setdefault("files.lock", anyio.Lock())
 
 
-def _not_done(verb: str, path: str, error: OSError) -> Output:
+async def not_done(context: Context, verb: str, path: str, error: OSError) -> Output:
+    """Make the result of a call that the sandbox refused, with what may have been meant."""
     hint = ""
     if isinstance(error, FileNotFoundError):
-        hint = "; search_files with target='files' finds names"
+        hint = await near_names(context, path)
+        hint = hint or "; search_files with target='files' finds names"
     if isinstance(error, IsADirectoryError):
         hint = "; search_files with target='files' and pattern='*' lists it"
     return failure(f"Cannot {verb} {path}: {error.strerror}{hint}")
 
 
-def _read(content: bytes, offset: int, limit: int, room: int) -> str | Output:
-    """Show a page and say what is before and behind it."""
-    text = content[:FILE_BYTES].decode("utf-8", "replace")
-    count = len(split(text))
-    if offset > max(count, 1):
-        return failure(f"There is no line {offset}: the file has {count} lines")
-    shown, following = page(text, offset, limit, room - NOTE_BYTES)
-    notes = [
-        f"lines {offset}-{following - 1} of {count}; go on with offset={following}"
-        if following <= count
-        else "",
-        f"only the first {FILE_BYTES} bytes were read; see the rest with a command such as sed"
-        if len(content) > FILE_BYTES
-        else "",
-        "the file is empty" if not content else "",
-        "the file is not UTF-8; \ufffd stands for what could not be read"
-        if "\ufffd" in text and "\ufffd".encode() not in content
-        else "",
-    ]
-    return "\n".join([*([shown] if content else []), *(f"[{note}]" for note in notes if note)])
-
-
-def _replace(content: bytes, old: str, new: str, every: bool) -> Replaced | str:  # noqa: FBT001
-    if len(content) > FILE_BYTES:
-        return f"it is larger than {FILE_BYTES} bytes; use a command such as sed"
+async def _before(context: Context, path: str, content: str) -> list[str]:
+    """Say what writing *content* to *path* changes beside the content."""
     try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        return "it is not UTF-8 text; use a command"
-    return replace(text, old, new, every=every)
+        head = await context.sandbox.read(path, HEAD_BYTES)
+    except FileNotFoundError:
+        made = await _missing(context, posixpath.dirname(path))
+        return [f"[made the folder {made}]"] if made else []
+    except OSError:
+        # Whether it can be written is told by writing it.
+        return []
+    if b"\r\n" in head and "\n" in content and "\r\n" not in content:
+        return [r"[its lines ended with \r\n before, now with \n]"]
+    return []
+
+
+async def _missing(context: Context, folder: str) -> str:
+    """Give the first folder on the way that is not there."""
+    missing = ""
+    while folder.strip("/"):
+        try:
+            await context.sandbox.read(folder, 0)
+        except FileNotFoundError:
+            missing, folder = folder, posixpath.dirname(folder)
+        except OSError:
+            break
+        else:
+            break
+    return missing

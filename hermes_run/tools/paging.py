@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 LINE_CHARACTERS = 2_000
 """Of longer lines only the beginning is shown."""
 
 
-def page(text: str, offset: int, limit: int, room: int) -> tuple[str, int]:
-    """Number lines *offset* to *offset* + *limit* - 1, as far as they fit into *room* bytes.
+def page(lines: Sequence[str], first: int, room: int) -> tuple[str, int]:
+    """Number *lines*, of which the first has the number *first*, as far as they fit.
 
-    Gives the page, each line as ``NUMBER|text``, and the number of the line after it.
+    Gives the page of at most *room* bytes, each line as ``NUMBER|text``, and the number of the line
+    after it. One line is shown even where there is no room, or it would be asked for again.
     """
     shown: list[str] = []
-    for number, line in enumerate(split(text)[offset - 1 : offset - 1 + limit], start=offset):
+    for number, line in enumerate(lines, start=first):
         entry = f"{number}|{_short(line)}"
         room -= len(entry.encode("utf-8", "replace")) + 1
         if room < 0 and shown:
             break
         shown.append(entry)
-    return "\n".join(shown), offset + len(shown)
+    return "\n".join(shown), first + len(shown)
 
 
 def split(text: str) -> list[str]:
     """Split at line feeds alone, without the carriage returns before them."""
     lines = text.split("\n")
     return [line.removesuffix("\r") for line in (lines if lines[-1] else lines[:-1])]
-
-
-def is_binary(content: bytes) -> bool:
-    """Tell whether *content* is no text: it has a NUL near its beginning."""
-    return b"\0" in content[:8192]
 
 
 def _short(line: str) -> str:

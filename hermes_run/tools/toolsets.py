@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from hermes_run.config import Settings
-from hermes_run.tools.files import patch, read_file, write_file
+from hermes_run.tools.files import read_file, write_file
+from hermes_run.tools.patching import patch
 from hermes_run.tools.search import search_files
 from hermes_run.tools.shelf import Shelf, Toolset, resolve
 from hermes_run.tools.stocking import Brought, make_shelf
