@@ -16,7 +16,7 @@ from hermes_run.models.protocol import Model
 from hermes_run.models.source import Source, open_source
 from hermes_run.prompts import Prompt, Reading, Reject
 from hermes_run.run import Run, open_run
-from hermes_run.tools.opening import open_shelf
+from hermes_run.tools.opening import open_stock
 from hermes_run.tools.tool import Tool
 from recorder.json_text import encode
 from recorder.messages import Json
@@ -57,10 +57,12 @@ async def run_many(
     made = [each for each in own if not isinstance(each, str)]
     async with AsyncExitStack() as stack:
         stack.enter_context(ungrouped())
-        shelf = await stack.enter_async_context(open_shelf(settings, made))
+        stock = await stack.enter_async_context(open_stock(settings, made))
         source = await stack.enter_async_context(_source(model, settings))
         rows = _rows(prompts, settings)
-        run = await stack.enter_async_context(open_run(Path(record), rows, settings, source, shelf))
+        run = await stack.enter_async_context(
+            open_run(Path(record), rows, settings, source, stock.shelf)
+        )
         send, receive = anyio.create_memory_object_stream[Session]()
         engine = await stack.enter_async_context(anyio.create_task_group())
         engine.start_soon(_finish, run, send)

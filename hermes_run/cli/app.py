@@ -18,7 +18,7 @@ from hermes_run.cli.help import (
     show_panel,
 )
 from hermes_run.cli.output import tell
-from hermes_run.config import ResumeOptions, Settings, check
+from hermes_run.config import Network, ResumeOptions, Settings, check
 from hermes_run.errors import UsageError
 from recorder.export.options import CONVERT_EPILOGUE, Common
 from recorder.export.options import EPILOGUE as EXPORT_EPILOGUE
@@ -193,11 +193,27 @@ app.command(
 
 
 @app.command(help_epilogue="")
-def tools() -> int:
-    """List the toolsets and their tools, with what each may change."""
+def tools(
+    *,
+    toolsets_file: Path | None = None,
+    mcp: Path | None = None,
+    tools: tuple[str, ...] = (),
+    network: Network = "none",
+    json: bool = False,
+) -> int:
+    """List toolsets, distributions and tools: what backs each, what it needs, what it may change.
+
+    Args:
+        toolsets_file: TOML file with toolsets and distributions of your own.
+        mcp: JSON file with MCP servers; they are started, and asked for their tools.
+        tools: tools of your own, as module:name.
+        network: what tools would reach, as in a run.
+        json: print one JSON object.
+    """
     from hermes_run.cli.tools import show_tools
 
-    return show_tools()
+    settings = Settings(toolsets_file=toolsets_file, mcp=mcp, tools=tools, network=network)
+    return show_tools(settings, as_json=json)
 
 
 @app.command(help_epilogue=DOCTOR_EPILOGUE, help_formatter=show_doctor_panel)

@@ -11,6 +11,7 @@ import anyio
 import msgspec
 from anyio import to_thread
 
+from hermes_run.cli import output
 from hermes_run.cli.descriptors import allow_open_files
 from hermes_run.cli.faults import Fault, explain, tell
 from hermes_run.cli.logs import kept_from_the_screen
@@ -28,10 +29,10 @@ from hermes_run.prompts import check_file, read_prompts
 from hermes_run.report import Report
 from hermes_run.resume import Choices, Past, Resumption, Rows, compare_rows, refuse_drift
 from hermes_run.run import REJECTS, reopen_run
-from hermes_run.run_json import read_run_json
+from hermes_run.run_json import folder_of, read_run_json
 from hermes_run.sandboxes.fencing import fence
 from hermes_run.shared import read_prefill
-from hermes_run.tools.opening import open_shelf
+from hermes_run.tools.opening import open_stock
 from hermes_run.tools.shelf import Shelf, odds, whole
 from hermes_run.words import clean
 from recorder import files
@@ -96,10 +97,15 @@ async def _listening(again: Again) -> int:
 
 
 async def _resume(again: Again, signals: Signals) -> Report:
-    async with own_existing(again.directory), open_shelf(again.settings) as shelf:
-        with _draft_of(again.directory / REJECTS) as rejects:
-            past = await _look_back(again, shelf, rejects)
-            return await _go_on(again, past, shelf, signals)
+    async with own_existing(again.directory):
+        folder = folder_of(read_run_json(again.directory))
+        async with open_stock(again.settings, folder=folder) as stock:
+            with _draft_of(again.directory / REJECTS) as rejects:
+                past = await _look_back(again, stock.shelf, rejects)
+                report = await _go_on(again, past, stock.shelf, signals)
+            for line in stock.notices():
+                output.tell(clean(line))
+            return report
 
 
 @contextmanager

@@ -26,8 +26,8 @@ from hermes_run.progress.watch import watch
 from hermes_run.prompts import read_prompts
 from hermes_run.report import Report
 from hermes_run.run import Run, open_run
-from hermes_run.tools.opening import open_shelf
-from hermes_run.tools.shelf import Shelf
+from hermes_run.tools.opening import Stock, open_stock
+from hermes_run.tools.shelf import Shelf, idle
 from hermes_run.words import clean
 from recorder.json_text import encode
 
@@ -49,19 +49,21 @@ async def _listening(order: Order) -> int:
     """Do what is ordered; a signal that comes before there is a run ends it at once."""
     async with listen() as signals:
         with signals.everything:
-            async with open_shelf(order.settings) as shelf:
-                return await _do(order, shelf, signals)
+            async with open_stock(order.settings) as stock:
+                return await _do(order, stock, signals)
     return 128 + (signals.first or 0)
 
 
-async def _do(order: Order, shelf: Shelf, signals: Signals) -> int:
-    settings = order.settings
+async def _do(order: Order, stock: Stock, signals: Signals) -> int:
+    settings, shelf = order.settings, stock.shelf
     if settings.strict or settings.dry_run:
         intake = await read_all(order, shelf)
         if settings.dry_run:
             output.result("\n".join(describe(order, intake, shelf)))
             return 0
     report = await _run(order, shelf, signals)
+    for line in stock.notices():
+        output.tell(clean(line))
     code = exit_code(report, signals.first)
     conclude(report, code, settings)
     return code
@@ -89,7 +91,7 @@ async def _run(order: Order, shelf: Shelf, signals: Signals) -> Report:
         stack.enter_context(complaints.written_to(run.plan.log))
         screen = stack.enter_context(open_screen(settings, order.directory.name))
         with suppress(OSError):  # nobody looks: no reason not to run
-            for line in [*_announce(order, run), *map(clean, source.warnings)]:
+            for line in [*_announce(order, run), *unused(shelf), *map(clean, source.warnings)]:
                 screen.say(line)
         watching = await stack.enter_async_context(watch(run, order.rows, screen))
         signals.stop(run, watching)
@@ -104,6 +106,12 @@ def _announce(order: Order, run: Run) -> list[str]:
     if settings.sandbox == "none":
         lines.append(NO_WALL.format(folder=order.directory / "workspaces"))
     return lines + unpriced(run)
+
+
+def unused(shelf: Shelf) -> list[str]:
+    """Say that servers were started for nothing, as far as is known."""
+    said = "no prompt gets the tools of the MCP server {0} unless its row asks: --toolsets {0}"
+    return [clean(said.format(name)) for name in idle(shelf)]
 
 
 def unpriced(run: Run) -> list[str]:

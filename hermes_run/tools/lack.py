@@ -40,27 +40,27 @@ class Asked(msgspec.Struct, frozen=True):
 
 def explain(lack: Lack, asked: Asked) -> str:
     """Say what is lacking, and how to get it or do without."""
-    return "\n".join([_who(lack, asked), *_advice(lack), *_without(lack, asked)])
+    return "\n".join([*_who(lack, asked), *_advice(lack), *_without(lack, asked)])
 
 
 def needs(lack: Lack) -> list[str]:
     """Say in a few words each what is lacking."""
-    said = [f"an MCP server for {name}" for name in lack.unbacked]
-    said += [f"the MCP server {each}" for names in lack.absent.values() for each in names]
-    return said + [f"--network host for {name}" for name in lack.offline]
+    servers = dict.fromkeys(each for names in lack.absent.values() for each in names)
+    said = [f"an MCP server for {_each(lack.unbacked)}"] if lack.unbacked else []
+    said += [_servers(tuple(servers))] if servers else []
+    return said + ([f"--network host for {_each(lack.offline)}"] if lack.offline else [])
 
 
-def _who(lack: Lack, asked: Asked) -> str:
-    faults = [f"nothing backs {_listed(lack.unbacked)}"] if lack.unbacked else []
-    faults += [
-        f"{name} takes tools from {_servers(servers)}, not in the file of --mcp"
-        for name, servers in lack.absent.items()
-    ]
-    faults += [f"the network is off, which {_listed(lack.offline)} needs"] if lack.offline else []
-    what = "these toolsets can't be used: "
-    if asked.distribution:
-        what = f"the distribution {asked.distribution!r} can draw toolsets that can't be used: "
-    return what + "; ".join(faults)
+def _who(lack: Lack, asked: Asked) -> Iterator[str]:
+    name = asked.distribution
+    what = f"the distribution {name!r} can draw toolsets" if name else "toolsets are asked for"
+    yield f"{what} that can't be used:"
+    if lack.unbacked:
+        yield f"  nothing backs {_listed(lack.unbacked)}"
+    for toolset, servers in lack.absent.items():
+        yield f"  {toolset} is to have tools of {_servers(servers)}, not in the file of --mcp"
+    if lack.offline:
+        yield f"  {_listed(lack.offline)} is of no use without a network"
 
 
 def _advice(lack: Lack) -> Iterator[str]:
@@ -85,6 +85,10 @@ def _without(lack: Lack, asked: Asked) -> Iterator[str]:
 
 def _servers(names: tuple[str, ...]) -> str:
     return f"the MCP server{'' if len(names) == 1 else 's'} {_listed(names)}"
+
+
+def _each(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"each of {_listed(names)}"
 
 
 def _listed(names: tuple[str, ...]) -> str:

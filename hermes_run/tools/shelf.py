@@ -94,6 +94,16 @@ def choose(shelf: Shelf, key: str) -> Draw:
     return draw(shelf.distributions[shelf.distribution], shelf.seed, key)
 
 
+def idle(shelf: Shelf) -> list[str]:
+    """Name the servers of which no prompt gets a tool that names nothing itself."""
+    used = {id(tool) for tool in whole(shelf).tools.values()}
+    return [
+        name
+        for name, each in shelf.toolsets.items()
+        if each.origin == "MCP server" and not any(id(tool) in used for tool in each.tools)
+    ]
+
+
 def odds(shelf: Shelf) -> dict[str, Json] | None:
     """Give what decides a draw: the percentage and the tools of each toolset, by its name."""
     if shelf.distribution is None:

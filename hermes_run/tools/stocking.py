@@ -9,7 +9,7 @@ are in every session.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -26,11 +26,11 @@ _UNASKED = ((), Settings().toolsets)
 
 
 class Brought(msgspec.Struct, frozen=True):
-    """What users bring: tools, the toolsets file, and the tools of each MCP server by its name."""
+    """What users bring: tools, the toolsets file, and a toolset of each MCP server by its name."""
 
     tools: tuple[Tool, ...] = ()
     sets: Sets = Sets()
-    servers: Mapping[str, Sequence[Tool]] = {}
+    servers: Mapping[str, Toolset] = {}
 
 
 def make_shelf(settings: Settings, built_in: Mapping[str, Toolset], brought: Brought) -> Shelf:
@@ -59,7 +59,7 @@ def make_shelf(settings: Settings, built_in: Mapping[str, Toolset], brought: Bro
 
 
 def _served(brought: Brought, built_in: Mapping[str, Toolset]) -> dict[str, Toolset]:
-    """Make a toolset of each server; it may have a name that stands for nothing yet, or the web."""
+    """Give the toolsets of servers; each may have a name that stands for nothing, or the web."""
     for name in brought.servers:
         known = built_in.get(name)
         if known and known.is_backed and not known.network:
@@ -68,19 +68,16 @@ def _served(brought: Brought, built_in: Mapping[str, Toolset]) -> dict[str, Tool
                 "else in the file of --mcp"
             )
     return {
-        name: Toolset(f"Tools of the MCP server {name}", tuple(tools), origin="MCP server")
-        for name, tools in brought.servers.items()
+        name: msgspec.structs.replace(each, origin="MCP server")
+        for name, each in brought.servers.items()
     }
 
 
 def _filed(brought: Brought, built_in: Mapping[str, Toolset]) -> dict[str, Toolset]:
     """Make the toolsets of the file."""
-    offered = [
-        *(tool for each in built_in.values() for tool in each.tools),
-        *(tool for tools in brought.servers.values() for tool in tools),
-        *brought.tools,
-    ]
-    known = {tool.name: tool for tool in offered}
+    shared = [*built_in.values(), *brought.servers.values()]
+    offered = [tool for each in shared for tool in each.tools]
+    known = {tool.name: tool for tool in (*offered, *brought.tools)}
     return {
         name: _of_file(f"{brought.sets.source}: [toolsets.{name}]", each, known, brought)
         for name, each in brought.sets.toolsets.items()
@@ -94,10 +91,10 @@ def _of_file(where: str, own: OwnToolset, known: Mapping[str, Tool], brought: Br
                 f"{where} there is no tool {name!r}.{closest(name, known)} "
                 f"Known tools: {', '.join(known)}"
             )
-    served = [tool for name in own.mcp for tool in brought.servers.get(name, ())]
+    served = [brought.servers[name] for name in own.mcp if name in brought.servers]
     return Toolset(
         own.description or "From the toolsets file",
-        (*(known[name] for name in own.tools), *served),
+        (*(known[name] for name in own.tools), *(tool for each in served for tool in each.tools)),
         own.includes,
         absent=tuple(name for name in own.mcp if name not in brought.servers),
         origin="toolsets file",

@@ -65,6 +65,8 @@ async def plan(tmp_path: Path) -> Plan:
             record=run.record,
             brake=run.brake,
             log=run.plan.log,
+            wall=run.plan.wall,
+            watch=run.plan.watch,
             prefill=PREFILL,
             folder=tmp_path,
         )
