@@ -1,4 +1,4 @@
-"""The wall called ``landlock``: rules that a process puts on itself, where namespaces are forbidden.
+"""The wall called ``landlock``: rules that processes put on themselves, without namespaces.
 
 A session's processes may read the programs of this machine, and write to their workspace and to
 their temporary folder. Whatever Landlock does not bound, a filter of system calls refuses
@@ -20,8 +20,6 @@ import contextlib
 import json
 import os
 import resource
-import secrets
-import stat
 import sys
 from collections.abc import AsyncGenerator, Collection, Generator
 from contextlib import AbstractAsyncContextManager
@@ -37,6 +35,7 @@ from hermes_run.sandboxes.confined.restrict import Spec
 from hermes_run.sandboxes.landlock_rules import granted, rules
 from hermes_run.sandboxes.launch import Launch
 from hermes_run.sandboxes.machine import CONTROL, TEMPORARY, open_machine
+from hermes_run.sandboxes.ownership import hand_over, is_reachable, may_change, unused_uid
 from hermes_run.sandboxes.protocol import Sandbox
 from hermes_run.sandboxes.seccomp import program
 from hermes_run.sandboxes.syscalls import ARCHITECTURES
@@ -46,9 +45,6 @@ from hermes_run.sandboxes.without import refuse_image
 
 TRUNCATES, SIGNALS = 3, 6
 """The versions of Landlock that bound the cutting of files, and signals."""
-
-UIDS = range(61_184, 65_520)
-"""Uids that belong to nobody for long: systemd takes its dynamic users from there."""
 
 ENDED_S = 15.0
 """How long the end of a session's processes may take."""
@@ -64,8 +60,6 @@ _MACHINE = tuple(
     f"/proc/{name}"
     for name in ("cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "uptime", "version")
 )
-
-_SET_UID, _SET_GID, _CHOWN, _KILL = 7, 6, 0, 5
 
 
 class Landlock:
@@ -109,8 +103,8 @@ class Landlock:
             SandboxError: it would be ours, and this kernel does not keep its signals from us.
         """
         paths = (site.folder, site.scratch)
-        if os.geteuid() == 0 and _may_change() and all(map(is_reachable, paths)):
-            uid = _unused(self._uids)
+        if may_change() and all(map(is_reachable, paths)):
+            uid = unused_uid(self._uids)
             self._uids.add(uid)
             return uid
         if self._abi < SIGNALS:
@@ -190,6 +184,8 @@ class Landlock:
             "TERM": "dumb",
             "TMPDIR": temporary,
             "USER": "sandbox",
+            # Git takes a file that it may not read for a reason to stop.
+            "GIT_CONFIG_NOSYSTEM": "1",
             **site.marks,
         }
 
@@ -214,43 +210,6 @@ def landlock_wall(allowance: Allowance) -> Landlock:
     return Landlock(allowance, abi)
 
 
-def is_reachable(path: Path) -> bool:
-    """Tell whether every folder above *path* lets everybody through."""
-    above = Path(os.path.realpath(path)).parents
-    return all(folder.stat().st_mode & stat.S_IXOTH for folder in above)
-
-
-def hand_over(path: str, uid: int) -> None:
-    """Make *uid* the owner of a folder and of all that is in it, however deep; links stay links.
-
-    Raises:
-        OSError: something can't be handed over.
-    """
-    os.chown(path, uid, uid, follow_symlinks=False)
-    pending = [os.open(path, _FOLDER)]
-    try:
-        while pending:
-            _hand_over_entries(pending, uid)
-    finally:
-        for descriptor in pending:
-            os.close(descriptor)
-
-
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
-def _hand_over_entries(pending: list[int], uid: int) -> None:
-    folder = pending.pop()
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                os.chown(entry.name, uid, uid, dir_fd=folder, follow_symlinks=False)
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append(os.open(entry.name, _FOLDER, dir_fd=folder))
-    finally:
-        os.close(folder)
-
-
 def _readable(sysroot: Sysroot) -> list[str]:
     """Give what may be read: folders without those in them that shall seem empty, and settings."""
     folders = [inner for name in sysroot.folders for inner in _without(name, sysroot.hidden)]
@@ -265,23 +224,6 @@ def _without(folder: str, hidden: Collection[str]) -> list[str]:
         return []
     inner = sorted(str(path) for path in Path(folder).iterdir())
     return [part for name in inner for part in _without(name, hidden)]
-
-
-def _may_change() -> bool:
-    """Tell whether we may become others, give them files and end their processes."""
-    needed = sum(1 << number for number in (_SET_UID, _SET_GID, _CHOWN, _KILL))
-    lines = Path("/proc/self/status").read_text("utf-8").splitlines()
-    effective = next(line for line in lines if line.startswith("CapEff:"))
-    return int(effective.split()[1], 16) & needed == needed
-
-
-def _unused(taken: Collection[int]) -> int:
-    """Choose a uid that no process has."""
-    used = set(taken)
-    for path in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            used.add(path.stat().st_uid)
-    return secrets.choice([uid for uid in UIDS if uid not in used])
 
 
 @contextlib.contextmanager
