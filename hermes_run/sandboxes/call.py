@@ -10,22 +10,21 @@ import contextlib
 import errno
 import os
 import shlex
-import stat
 from typing import Self
 
 import anyio
 
 from hermes_run.sandboxes.clip import Clip, feed, render
-from hermes_run.sandboxes.processes import CHUNK, FLOOD_BYTES, LINGER_S
+from hermes_run.sandboxes.control import Control, make_fifo, make_script, open_to_write
+from hermes_run.sandboxes.processes import CHUNK, FLOOD_BYTES, LINE_BYTES, LINGER_S
 from hermes_run.sandboxes.protocol import Command, Finished
-
-LINE_BYTES = 131_000
-"""The longest command: Linux takes 128 KiB in one argument."""
-
-FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 DRIPS, DRIP_BYTES, DRIP_S = 32, 1024, 0.01
 """After so many reads of so few bytes each, there is a pause of so many seconds between two."""
+
+
+DISCARD_S = 0.05
+"""How often output that nobody wants is read: its writer waits, and nobody else."""
 
 
 class Call:
@@ -36,6 +35,7 @@ class Call:
         self.number = number
         self.command = command
         self.clip = Clip(command.limit)
+        self.keeper = 0
         self.code: int | None = None
         self.group = 0
         self.stopped: str | None = None
@@ -53,29 +53,26 @@ class Call:
         return self.code is not None or self.stopped is not None
 
     @property
+    def ended(self) -> bool:
+        """Whether the command ended by itself."""
+        return self.code is not None and not self.killed
+
+    @property
     def flooded(self) -> bool:
         """Whether more came than is worth waiting for."""
         return self.clip.size > self.clip.limit + FLOOD_BYTES
 
-    def open(self, control: int, owner: int | None, folder: str) -> Self:
-        """Make script and FIFO in the control folder, for *owner* to use.
+    def open(self, control: Control, folder: str) -> Self:
+        """Make script and FIFO in the control folder.
 
         Raises:
-            OSError: they can't be made, or the command is nothing that a shell can be given.
+            OSError: they can't be made.
         """
-        script, fifo = f"{self.number}.sh", str(self.number)
-        content = _script(self.command.line, folder)
         with contextlib.ExitStack() as undo:
-            _write(control, script, content, owner)
-            undo.callback(_unlink, control, script)
-            os.mkfifo(fifo, 0o600, dir_fd=control)
-            undo.callback(_unlink, control, fifo)
-            self._reading = os.open(fifo, os.O_RDONLY | FLAGS, dir_fd=control)
-            undo.callback(os.close, self._reading)
-            _check_fifo(self._reading)
-            if owner is not None:
-                os.fchown(self._reading, owner, owner)
-            self._held = os.open(fifo, os.O_WRONLY | FLAGS, dir_fd=control)
+            content = _script(self.command.line, folder)
+            make_script(undo, control, f"{self.number}.sh", content)
+            self._reading = make_fifo(undo, control, str(self.number), os.O_RDONLY)
+            self._held = open_to_write(control, str(self.number))
             undo.callback(self._release)
             self._undo = undo.pop_all()
         return self
@@ -152,10 +149,6 @@ async def discard(reading: int) -> None:
         os.close(reading)
 
 
-DISCARD_S = 0.05
-"""How often output that nobody wants is read: its writer waits, and nobody else."""
-
-
 def checked(line: str) -> bytes:
     """Give the bytes of a command.
 
@@ -174,21 +167,3 @@ def _script(line: str, folder: str) -> bytes:
     """Write out the two variables that the supervisor takes."""
     quoted = b"'" + checked(line).replace(b"'", b"'\"'\"'") + b"'"
     return b"line=" + quoted + b"\nfolder=" + os.fsencode(shlex.quote(folder)) + b"\n"
-
-
-def _write(control: int, name: str, content: bytes, owner: int | None) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | FLAGS
-    with open(os.open(name, flags, 0o600, dir_fd=control), "wb", buffering=0) as file:  # noqa: PTH123 - a descriptor
-        file.write(content)
-        if owner is not None:
-            os.fchown(file.fileno(), owner, owner)
-
-
-def _check_fifo(descriptor: int) -> None:
-    if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
-        raise OSError(errno.EINVAL, "something else stands where the output should come")
-
-
-def _unlink(control: int, name: str) -> None:
-    with contextlib.suppress(OSError):  # commands may have removed it, or made a folder of it
-        os.unlink(name, dir_fd=control)

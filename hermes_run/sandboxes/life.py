@@ -8,6 +8,7 @@ is killed, and what was called is told.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import subprocess
 from collections.abc import Generator
@@ -16,7 +17,9 @@ from importlib import resources
 import anyio
 
 from hermes_run.sandboxes.call import Call
+from hermes_run.sandboxes.control import Control
 from hermes_run.sandboxes.ending import end_processes
+from hermes_run.sandboxes.keeper import Keeper
 from hermes_run.sandboxes.launch import Launch
 from hermes_run.sandboxes.processes import CHUNK, START_S
 from hermes_run.sandboxes.reports import LINE_BYTES, Report, read_reports
@@ -33,6 +36,9 @@ NOISE_BYTES = 65_536
 
 SAID_BYTES = 2000
 
+IDLE = 4
+"""So many keepers wait for the next command; what more there are leave after theirs."""
+
 CLOSED = "the sandbox was closed"
 KILLED = "every process of the session was killed; its files are still there"
 SILENT = "the session's processes no longer answered and were killed; its files are still there"
@@ -44,7 +50,7 @@ _START = 'shell=$(command -v bash) || shell=/bin/sh; exec "$shell" -c "$0" super
 class Life:
     """A supervisor that was started, and what it runs."""
 
-    def __init__(self, launch: Launch, allowance: Allowance) -> None:
+    def __init__(self, launch: Launch, allowance: Allowance, control: Control) -> None:
         """Start the supervisor.
 
         Raises:
@@ -54,7 +60,11 @@ class Life:
         self.said = b""
         self.settled = anyio.Event()
         self.over = anyio.Event()
+        self._control = control
+        self._numbers = itertools.count(1)
+        self._idle: list[Keeper] = []
         self._calls: dict[int, Call] = {}
+        self._kept: dict[int, Call] = {}
         self._groups: dict[int, anyio.Event] = {}
         self._scope = anyio.CancelScope()
         self._rest = b""
@@ -74,6 +84,8 @@ class Life:
                 self.stop(KILLED)
         finally:
             os.close(self._requests)
+            while self._idle:
+                self._idle.pop().close()
             with anyio.CancelScope(shield=True):  # it has limits of its own
                 await end_processes(self._process, kill=self.reason is not None)
             os.close(self._reports)
@@ -106,25 +118,33 @@ class Life:
             self.stop(SILENT)
         return self.reason is None
 
-    def send(self, verb: str, number: int) -> None:
-        """Send a request; a supervisor that can't take it is done with."""
-        try:
-            os.write(self._requests, b"%s %d\n" % (verb.encode(), number))
-        except OSError:
-            self.stop(KILLED)
-
     @contextlib.contextmanager
     def calling(self, call: Call) -> Generator[None]:
-        """Start a command, and forget it at the end."""
-        self._calls[call.number] = call
+        """Start a command, and forget it at the end.
+
+        Raises:
+            OSError: there is no way to tell anybody to start it.
+        """
+        keeper = self._idle.pop() if self._idle else self._grow()
+        self._calls[call.number] = self._kept[keeper.number] = call
+        call.keeper = keeper.number
         try:
             if self.reason is None:
-                self.send("run", call.number)
+                keeper.send(call.number)
             else:
                 call.stop(self.reason)
             yield
         finally:
-            del self._calls[call.number]
+            del self._calls[call.number], self._kept[keeper.number]
+            if self.reason is None and call.ended and len(self._idle) < IDLE:
+                self._idle.append(keeper)
+            else:
+                keeper.close()
+
+    def _grow(self) -> Keeper:
+        keeper = Keeper(self._control, next(self._numbers))
+        self._send("grow", keeper.number)
+        return keeper
 
     def ask(self, call: Call) -> None:
         """Ask whether a command is still looked after; who did not answer before never will."""
@@ -132,13 +152,17 @@ class Life:
             self.stop(SILENT)
         else:
             call.asked = True
-            self.send("ask", call.number)
+            self._send("ask", call.keeper)
 
     async def kill(self, call: Call) -> None:
         """Kill a command with its group; where that can't be done, everything."""
         call.killed = True
         call.told = anyio.Event()
-        await self._insist("kill", call.number, call.told)
+        await self._insist("kill", call.keeper, call.told)
+
+    def keep_group(self, group: int) -> None:
+        """Let what is left of a command go on until the session ends."""
+        self._send("keep", group)
 
     async def end_group(self, group: int) -> None:
         """Kill what is left of a command that has ended; where that can't be done, everything."""
@@ -148,11 +172,18 @@ class Life:
         finally:
             del self._groups[group]
 
+    def _send(self, verb: str, number: int) -> None:
+        """Send a request; a supervisor that can't take it is done with."""
+        try:
+            os.write(self._requests, b"%s %d\n" % (verb.encode(), number))
+        except OSError:
+            self.stop(KILLED)
+
     async def _insist(self, verb: str, number: int, told: anyio.Event) -> None:
         """Send a request until it was heeded."""
         with anyio.move_on_after(ANSWER_S, shield=True):
             while self.reason is None and not told.is_set():
-                self.send(verb, number)
+                self._send(verb, number)
                 with anyio.move_on_after(AGAIN_S):
                     await told.wait()
         if not told.is_set():
@@ -184,8 +215,9 @@ class Life:
             return expected
         if report.verb == "gone":
             return self._heed_gone(report.number)
-        call = self._calls.get(report.number)
-        return call is not None and not call.told.is_set() and self._heed_call(call, report)
+        if report.verb == "ended":
+            return self._heed_end(report)
+        return self._heed_keeper(report)
 
     def _heed_gone(self, group: int) -> bool:
         told = self._groups.get(group)
@@ -193,13 +225,21 @@ class Life:
             told.set()
         return told is not None
 
-    def _heed_call(self, call: Call, report: Report) -> bool:
-        if report.verb == "ended":
-            call.end(report.code, report.group)
-        elif report.verb == "here":
-            call.asked = False
-        else:
+    def _heed_end(self, report: Report) -> bool:
+        call = self._calls.get(report.number)
+        if call is None or call.told.is_set():
+            return False
+        call.end(report.code, report.group)
+        return True
+
+    def _heed_keeper(self, report: Report) -> bool:
+        """Hear whether a keeper is there; without it nobody knows how its command ends."""
+        call = self._kept.get(report.number)
+        if call is None or call.told.is_set():
+            return False
+        if report.verb == "lost":
             self.stop(KILLED)
+        call.asked = False
         return True
 
 

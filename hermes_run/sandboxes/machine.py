@@ -20,6 +20,7 @@ from anyio import to_thread
 from hermes_run.errors import SandboxError, ungrouped
 from hermes_run.sandboxes.beneath import Root, folder_beneath, read_beneath, write_beneath
 from hermes_run.sandboxes.call import Call, checked, discard
+from hermes_run.sandboxes.control import Control
 from hermes_run.sandboxes.launch import Launch
 from hermes_run.sandboxes.life import Life
 from hermes_run.sandboxes.mirror import Mirror, update_mirror
@@ -59,7 +60,7 @@ class Machine:
         self._closed = False
         self._starting = anyio.Lock()
         with contextlib.ExitStack() as folders:
-            self._control = _made(folders, site.scratch / CONTROL, launch.owner)
+            control = _made(folders, site.scratch / CONTROL, launch.owner)
             temporary = _made(folders, site.scratch / TEMPORARY, launch.owner)
             self._place = Root(
                 path=launch.root,
@@ -67,6 +68,7 @@ class Machine:
                 others=(Root(launch.temporary, temporary, owner=launch.owner),),
                 owner=launch.owner,
             )
+            self._control = Control(control, launch.owner)
             self._folders = folders.pop_all()
 
     @property
@@ -92,7 +94,7 @@ class Machine:
         life = await self._alive()
         call = Call(next(self._numbers), command)
         with _broken("a command can't be prepared"):
-            call.open(self._control, self._launch.owner, folder)
+            call.open(self._control, folder)
         with contextlib.closing(call), life.calling(call):
             await self._follow(life, call)
         return call.finished()
@@ -119,7 +121,7 @@ class Machine:
                 await self._life.leave()
         self._folders.close()
         self._place = Root(self.root, -1)
-        self._control = -1
+        self._control = Control(-1)
 
     async def _folder(self, path: str) -> str:
         if path == ".":
@@ -151,7 +153,7 @@ class Machine:
             await self._life.over.wait()
         async with turn_to_start():
             with _broken("the processes of a session can't be started"):
-                self._life = Life(self._launch, self._allowance)
+                self._life = Life(self._launch, self._allowance, self._control)
             self._tasks.start_soon(self._life.live)
         return self._life
 
@@ -180,7 +182,7 @@ class Machine:
         if not call.over:
             await life.kill(call)
         if call.group and keep:
-            life.send("keep", call.group)
+            life.keep_group(call.group)
             if not call.drained:
                 self._tasks.start_soon(discard, call.leave())
         elif call.group:

@@ -6,14 +6,15 @@
 #   memory and of a file in KiB, and how many there may be in all (or nothing)
 #
 # Requests, on standard input:              Reports, on standard output:
-#   run N      start the command N            ready                  once, at first
-#   kill N     end it with its group          ended N CODE GROUP     N is over; GROUP is 0, or the
-#   ask N      is it still looked after?                             group, if something is left in it
-#   end GROUP  end what is left of one        here N, lost N         answers to ask; lost also to kill
-#   keep GROUP end it when the session ends   gone GROUP             answers to end
+#   grow K     start the keeper K             ready                  once, at first
+#   kill K     end what it runs, and it       ended N CODE GROUP     N is over; GROUP is 0, or the
+#   ask K      is it there?                                         group, if something is left in it
+#   end GROUP  end what is left of a command  here K, lost K         answers to ask; lost also to kill
+#   keep GROUP end it when the session ends   gone GROUP             an answer to end
 #
-# N.sh in the control folder sets `line` and `folder`; N is the FIFO for the output. The end of
-# standard input ends the session: so nothing is left of it where the host was killed.
+# A keeper runs commands, one after the other: it reads their numbers from the FIFO kK in the
+# control folder. N.sh sets `line` and `folder`; N is the FIFO for the output. The end of standard
+# input ends the session: so nothing is left of it where the host was killed.
 
 shell=$1 control=$2 memory=$3 file=$4 processes=$5
 kept=
@@ -29,7 +30,10 @@ set -m 2>/dev/null
 case $- in
 *m*) ;;
 *)
-	leader=$(command -v setsid) || {
+	for leader in "$(command -v setsid)" /usr/bin/setsid /bin/setsid; do
+		[ ! -x "$leader" ] || break
+	done
+	[ -x "$leader" ] || {
 		echo "neither bash nor setsid is there"
 		exit 1
 	}
@@ -52,14 +56,20 @@ bound() {
 end_group() {
 	# A setsid that has not come so far yet has no group.
 	kill -KILL "-$child" || kill -KILL "$child"
-} 2>/dev/null
+}
+
+serve() {
+	killed='' child=''
+	trap 'killed=1; [ -z "$child" ] || end_group' TERM
+	while [ -z "$killed" ] && read -r number; do
+		code=126 group=0
+		command . "$control/$number.sh" && perform
+		echo "ended $number $code $group"
+	done
+}
 
 perform() {
-	number=$1 child='' killed='' code=126 group=0
-	trap 'killed=1; [ -z "$child" ] || end_group' TERM
-	trap 'echo "ended $number $code $group"' EXIT
-	command . "$control/$number.sh" || exit
-	[ -z "$killed" ] || exit
+	[ -z "$killed" ] || return
 	[ -n "$leader" ] || set -m
 	(
 		bound
@@ -73,11 +83,10 @@ perform() {
 	code=$?
 	if [ -n "$killed" ]; then
 		while kill -0 "$child"; do wait "$child"; done
-		code=137
 	elif kill -0 "-$child"; then
 		group=$child
-	fi 2>/dev/null
-	exit
+	fi
+	child=
 }
 
 # Requests to end are for those who look after a command, not for this one.
@@ -87,10 +96,10 @@ exec 2>/dev/null
 
 while read -r verb number; do
 	case $verb in
-	run)
+	grow)
 		# bash waits for its children by itself; others do when they are asked about them.
 		[ -n "$BASH_VERSION" ] || jobs >/dev/null
-		perform "$number" &
+		serve <"$control/k$number" &
 		eval "keeper$number=\$!"
 		;;
 	kill) eval "kill -TERM \$keeper$number" || echo "lost $number" ;;

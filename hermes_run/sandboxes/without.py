@@ -22,7 +22,7 @@ class Without:
             UsageError: the row asks for an image.
         """
         refuse_image(self.name, site)
-        return open_plain(site.folder, site.marks)
+        return open_plain(site.folder, site.marks, site.scratch)
 
 
 def refuse_image(name: str, site: Site) -> None:

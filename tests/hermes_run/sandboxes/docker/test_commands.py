@@ -7,10 +7,11 @@ import pytest
 
 from hermes_run.errors import SandboxError
 from hermes_run.sandboxes.docker.session import OUT_OF_MEMORY
-from hermes_run.sandboxes.plain import LINE_BYTES
-from hermes_run.sandboxes.processes import FLOOD_BYTES
+from hermes_run.sandboxes.processes import FLOOD_BYTES, LINE_BYTES
 from hermes_run.sandboxes.protocol import Command, Finished
 from tests.hermes_run.sandboxes.docker.running import LONG, make_fifo, read_fifo, run
+
+LINE_BYTES = 131_000
 
 ALIVE = "ls /proc/%s/stat 2>/dev/null || echo gone"
 
