@@ -29,8 +29,8 @@ def check_image(asked: str | None, usual: str | None) -> str:
     image = asked or usual
     if not image:
         raise UsageError(
-            "--sandbox docker needs an image: give one with --image, for example "
-            '--image debian:stable-slim, or give the row an "image"'
+            "--sandbox docker needs an image: give one with --image, for example --image "
+            'debian:stable-slim (the wall is tested with it, too), or give the row an "image"'
         )
     # It becomes part of an address of the engine's.
     if not _NAME.fullmatch(image) or ".." in image or "//" in image:

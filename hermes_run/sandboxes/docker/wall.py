@@ -50,7 +50,7 @@ class DockerWall:
     def __init__(self, engine: Engine, terms: Terms) -> None:
         self._engine = engine
         self._terms = terms
-        self._images = Images(engine)
+        self.images = Images(engine)
         self._starts = anyio.CapacityLimiter(STARTS)
 
     def open(self, site: Site) -> AbstractAsyncContextManager[Sandbox]:
@@ -80,7 +80,7 @@ class DockerWall:
 
     async def _plan(self, site: Site) -> Plan:
         image = check_image(site.image, self._terms.image)
-        volumes = await self._images.get(image)
+        volumes = await self.images.get(image)
         return Plan(
             image=image,
             person=self._terms.person,
@@ -114,8 +114,12 @@ async def open_wall(allowance: Allowance, image: str | None) -> AsyncGenerator[D
             wall=uuid.uuid4().hex,
             owner=here,
         )
+        wall = DockerWall(engine, terms)
+        if image is not None:
+            # A pull takes longer than anybody wants to wait for the first session to open.
+            await wall.images.get(check_image(None, image))
         try:
-            yield DockerWall(engine, terms)
+            yield wall
         finally:
             await _sweep(engine, terms.wall)
 
