@@ -17,8 +17,9 @@ from pathlib import Path
 
 import msgspec
 
+from hermes_run.sandboxes.tree import FOLDER
 from hermes_run.sandboxes.wall import WORKSPACE
-from hermes_run.sandboxes.workspaces import remove_tree
+from hermes_run.sandboxes.workspaces import opened, remove_tree
 
 TEMPORARY = "/tmp"  # noqa: S108 - the sandbox's own
 CONTROL = "/run/control"
@@ -48,6 +49,9 @@ _FOLDERS = (
     *("ssl/certs", "pki/tls/certs", "pki/ca-trust/extracted", "ca-certificates/extracted"),
 )
 _FILE_BYTES = 2**20
+
+_FOLDER_MODE, _FILE_MODE = 0o755, 0o644
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 _OWN = {
     "passwd": (
@@ -112,16 +116,17 @@ def furnish(sysroot: Sysroot, folder: Path) -> None:
     inner = [name for name in sysroot.folders if name.startswith("/etc/")]
     files = [f"/etc/{name}" for name in (*sysroot.files, *sysroot.file_links)]
     parents = {parent for name in (*inner, *files) for parent in above(name)}
-    for name in sorted({f"/{EMPTY}", *inner, *parents}):
-        path = folder / name[1:]
-        path.mkdir(exist_ok=True)
-        path.chmod(0o755)
-    for name, target in {**sysroot.file_links, "mtab": "/proc/self/mounts"}.items():
-        (folder / "etc" / name).symlink_to(target)
-    for name, content in sysroot.files.items():
-        path = folder / "etc" / name
-        path.write_bytes(content)
-        path.chmod(0o644)
+    with opened(os.open(folder, FOLDER)) as top:
+        for name in sorted({f"/{EMPTY}", *inner, *parents}):
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(name[1:], dir_fd=top)
+            os.chmod(name[1:], _FOLDER_MODE, dir_fd=top)
+        for name, target in {**sysroot.file_links, "mtab": "/proc/self/mounts"}.items():
+            os.symlink(target, f"etc/{name}", dir_fd=top)
+        for name, content in sysroot.files.items():
+            with opened(os.open(f"etc/{name}", _NEW, dir_fd=top)) as file:
+                os.write(file, content)
+                os.fchmod(file, _FILE_MODE)
 
 
 def tops(sysroot: Sysroot) -> tuple[str, ...]:
