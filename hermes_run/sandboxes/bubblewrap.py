@@ -30,9 +30,9 @@ from pathlib import Path
 from anyio import to_thread
 
 from hermes_run.errors import SandboxError
-from hermes_run.sandboxes.handing import hand_over
 from hermes_run.sandboxes.launch import Launch
 from hermes_run.sandboxes.machine import open_machine
+from hermes_run.sandboxes.ownership import hand_over
 from hermes_run.sandboxes.protocol import Sandbox
 from hermes_run.sandboxes.seccomp import program
 from hermes_run.sandboxes.syscalls import ARCHITECTURES
@@ -102,12 +102,12 @@ class Bubblewrap:
 
     def _launch(self, site: Site, descriptor: int) -> Launch:
         owner = OWNER if os.geteuid() == 0 else None
-        if owner is not None:
-            hand_over(site.folder, owner)
         try:
             furnish(self._sysroot, site.scratch)
+            if owner is not None:
+                hand_over(str(site.folder), owner)
         except OSError as error:
-            raise SandboxError(f"the sandbox's own files can't be made: {error}") from error
+            raise SandboxError(f"the folders of a session can't be prepared: {error}") from error
         mounts = _mounts(self._sysroot, site)
         inner = (*_ALONE, *self._within(), "--seccomp", str(descriptor), "--")
         direct = (str(self._bwrap), *mounts, *inner)
