@@ -155,11 +155,13 @@ class Client:
                 started = True
                 task_status.started(connection)
                 await line.lost.wait()
+                self._count(line.why)
         except Exception as error:
             if not started:
                 raise
-            line.lose(_reason(error, line))
-        self._count(line.why)
+            if not line.lost.is_set():  # the SDK's own tasks broke
+                line.lose(_reason(error, line))
+                self._count(line.why)
 
     async def _pause(self) -> None:
         if self._in_a_row > 1 and self.asked.transport == "stdio":

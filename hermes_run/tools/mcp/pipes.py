@@ -11,14 +11,14 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from io import FileIO
 from typing import TypeAlias
 
 import anyio
 import msgspec
-from anyio.abc import ByteReceiveStream, ByteSendStream, Process
+from anyio.abc import Process
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.client.stdio import get_default_environment
 from mcp.shared.message import SessionMessage
@@ -33,13 +33,29 @@ Outgoing: TypeAlias = MemoryObjectSendStream[SessionMessage]
 LEAVE_S = 2.0
 """How long a server may take to end by itself, and again once it was asked to, in seconds."""
 
+START_S = 10.0
+"""How long the machine may take to start a program, in seconds."""
+
+LINGER_S = 0.25
+"""How long what a program left behind may still write once it has ended itself, in seconds."""
+
+CHUNK = 65_536
+
 REAP_S = 1.0
 """How long the end of a program, and its last words, are waited for, in seconds."""
 
-_GONE = (anyio.ClosedResourceError, anyio.BrokenResourceError, OSError)
 _ID = re.compile(rb'"id"\s*:\s*(\d{1,18}|"[^"\\]{1,80}")')
 _ID_WITHIN = 200
 """How many bytes from either end of a message its id is looked for."""
+
+
+class _Ends(msgspec.Struct, frozen=True):
+    """Our ends of the three pipes, and the program's."""
+
+    stdin: FileIO
+    stdout: FileIO
+    stderr: FileIO
+    theirs: tuple[FileIO, FileIO, FileIO]
 
 
 @asynccontextmanager
@@ -54,23 +70,42 @@ async def open_pipes(line: Line) -> AsyncGenerator[tuple[Incoming, Outgoing]]:
     async with contextlib.AsyncExitStack() as stack:
         for stream in (send_in, incoming, outgoing, receive_out):
             stack.enter_context(stream)
-        process = await _start(line)
-        tasks = await stack.enter_async_context(anyio.create_task_group())
-        try:
+        ends = _open_ends(stack)
+        process = await _start(line, ends)
+        stack.push_async_callback(_end, process, ends)
+        async with anyio.create_task_group() as tasks:
             heard = anyio.Event()
-            tasks.start_soon(_hear, process, line, heard)
-            tasks.start_soon(_read, process, line, send_in, heard)
-            tasks.start_soon(_write, process, line, receive_out)
-            yield incoming, outgoing
-        finally:
-            incoming.close()
-            outgoing.close()
-            with anyio.CancelScope(shield=True):  # every wait in it has its own limit
-                await _end(process)
-            tasks.cancel_scope.cancel()
+            tasks.start_soon(_hear, ends, line, heard)
+            tasks.start_soon(_write, ends, line, receive_out)
+            tasks.start_soon(_read, process, ends, line, send_in, heard)
+            try:
+                yield incoming, outgoing
+            finally:
+                tasks.cancel_scope.cancel()
 
 
-async def _start(line: Line) -> Process:
+def _open_ends(stack: contextlib.AsyncExitStack) -> _Ends:
+    """Open three pipes.
+
+    They are not the event loop's own: there, some versions wait for children that hold a pipe
+    before they believe that a program has ended, and a write to nobody is no error.
+    """
+    files: list[FileIO] = []
+    try:
+        for _ in range(3):
+            files += [
+                stack.enter_context(FileIO(end, mode))
+                for end, mode in zip(os.pipe(), "rw", strict=True)
+            ]
+    except OSError as error:
+        raise LostError(f"it can't be started: {error}") from error
+    read_in, stdin, stdout, write_out, stderr, write_err = files
+    for end in (stdin, stdout, stderr):
+        os.set_blocking(end.fileno(), False)
+    return _Ends(stdin, stdout, stderr, (read_in, write_out, write_err))
+
+
+async def _start(line: Line, ends: _Ends) -> Process:
     asked = line.asked
     environment = {**get_default_environment(), **asked.env}
     program = shutil.which(asked.command[0], path=environment.get("PATH"))
@@ -80,67 +115,90 @@ async def _start(line: Line) -> Process:
         raise LostError(f"there is no program {asked.command[0]!r}")
     if asked.cwd and not await anyio.Path(asked.cwd).is_dir():
         raise LostError(f"there is no folder {asked.cwd!r} for cwd")
-    # Shielded: half a start leaves a process that nobody knows of.
+    stdin, stdout, stderr = (end.fileno() for end in ends.theirs)
     try:
-        with anyio.fail_after(LEAVE_S * 5, shield=True):
+        # Shielded: half a start leaves a process that nobody knows of.
+        with anyio.fail_after(START_S, shield=True):
             process = await anyio.open_process(
                 [program, *asked.command[1:]],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
                 cwd=asked.cwd,
                 env=environment,
                 start_new_session=True,
             )
     except (OSError, ValueError) as error:
         raise LostError(f"it can't be started: {error}") from error
+    for end in ends.theirs:
+        end.close()  # so that the pipes end with the program
     return process
 
 
-async def _hear(process: Process, line: Line, heard: anyio.Event) -> None:
+async def _hear(ends: _Ends, line: Line, heard: anyio.Event) -> None:
     """Take in the standard error to its end."""
-    with contextlib.suppress(*_GONE, anyio.EndOfStream):
-        while process.stderr:
-            line.complain(await process.stderr.receive())
+    async for chunk in _chunks(ends.stderr):
+        line.complain(chunk)
     heard.set()
 
 
 async def _read(
     process: Process,
+    ends: _Ends,
     line: Line,
     messages: MemoryObjectSendStream[SessionMessage | Exception],
     heard: anyio.Event,
 ) -> None:
     """Hand over every message; the connection is lost when there are no more."""
-    with contextlib.suppress(*_GONE):
-        async for text in _lines(process.stdout):
-            if message := _message(text, line):
-                await messages.send(message)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_stop_soon_after, process, tasks.cancel_scope)
+        with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+            async for text in _lines(ends.stdout):
+                if message := _message(text, line):
+                    await messages.send(message)
+        tasks.cancel_scope.cancel()
     with anyio.move_on_after(REAP_S):
-        await heard.wait()
         await process.wait()
+        await heard.wait()
     line.lose(f"{_fate(process)}{line.last_words()}")
     messages.close()
 
 
+async def _stop_soon_after(process: Process, scope: anyio.CancelScope) -> None:
+    """Let a pipe that a child holds not outlive its program for long."""
+    await process.wait()
+    scope.deadline = anyio.current_time() + LINGER_S
+
+
 async def _write(
-    process: Process, line: Line, messages: MemoryObjectReceiveStream[SessionMessage]
+    ends: _Ends, line: Line, messages: MemoryObjectReceiveStream[SessionMessage]
 ) -> None:
-    with contextlib.suppress(*_GONE):
+    try:
         async for each in messages:
             text = each.message.model_dump_json(by_alias=True, exclude_unset=True)
-            await _pipe(process).send(text.encode() + b"\n")
-        return
-    # A program that closed its input may live on, and would never answer.
-    with anyio.move_on_after(REAP_S):
-        await line.lost.wait()
-    line.lose(f"it takes no more requests{line.last_words()}")
+            await _send(ends.stdin, text.encode() + b"\n")
+    except OSError:
+        # It is dead, which its output tells with more words, or lives on and would never answer.
+        with anyio.move_on_after(REAP_S):
+            await line.lost.wait()
+        line.lose(f"it takes no more requests{line.last_words()}")
 
 
-def _pipe(process: Process) -> ByteSendStream:
-    if process.stdin is None:  # never: it was started with one
-        raise anyio.ClosedResourceError
-    return process.stdin
+async def _send(end: FileIO, content: bytes) -> None:
+    left = memoryview(content)
+    while left:
+        await anyio.wait_writable(end)
+        left = left[os.write(end.fileno(), left) :]
+
+
+async def _chunks(end: FileIO) -> AsyncIterator[bytes]:
+    """Give what comes through a pipe, to its end."""
+    while True:
+        await anyio.wait_readable(end)
+        chunk = os.read(end.fileno(), CHUNK)
+        if not chunk:
+            return
+        yield chunk
 
 
 class _Text(msgspec.Struct, frozen=True):
@@ -150,20 +208,19 @@ class _Text(msgspec.Struct, frozen=True):
     whole: bool = True
 
 
-async def _lines(stream: ByteReceiveStream | None) -> AsyncIterator[_Text]:
-    """Give the lines of *stream* as they come, each within the bound."""
+async def _lines(end: FileIO) -> AsyncIterator[_Text]:
+    """Give the lines that come through a pipe, each within the bound."""
     head, kept = b"", bytearray()
-    with contextlib.suppress(anyio.EndOfStream):
-        while stream:
-            *ends, rest = (await stream.receive()).split(b"\n")
-            for part in ends:
-                kept += part
-                yield _Text(head + bytes(kept), whole=not head and len(kept) <= MESSAGE_BYTES)
-                head, kept = b"", bytearray()
-            kept += rest
-            if head or len(kept) > MESSAGE_BYTES:
-                head = head or bytes(kept[:_ID_WITHIN])
-                del kept[:-_ID_WITHIN]
+    async for chunk in _chunks(end):
+        *parts, rest = chunk.split(b"\n")
+        for part in parts:
+            kept += part
+            yield _Text(head + bytes(kept), whole=not head and len(kept) <= MESSAGE_BYTES)
+            head, kept = b"", bytearray()
+        kept += rest
+        if head or len(kept) > MESSAGE_BYTES:
+            head = head or bytes(kept[:_ID_WITHIN])
+            del kept[:-_ID_WITHIN]
 
 
 def _message(text: _Text, line: Line) -> SessionMessage | None:
@@ -203,26 +260,15 @@ def _fate(process: Process) -> str:
     return f"it ended with exit code {code}"
 
 
-async def _end(process: Process) -> None:
+async def _end(process: Process, ends: _Ends) -> None:
     """Let the program end as it wants, then ask it to, then make it; its whole group goes."""
-    with contextlib.suppress(*_GONE):
-        await _pipe(process).aclose()
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with anyio.move_on_after(LEAVE_S if process.returncode is None else 0):
+    for end in (ends.stdin, ends.stdout, ends.stderr):
+        end.close()
+    with anyio.CancelScope(shield=True):  # every wait in it has its own limit
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with anyio.move_on_after(LEAVE_S):
+                await process.wait()
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, number)
+        with anyio.move_on_after(REAP_S):
             await process.wait()
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, number)
-    with anyio.move_on_after(LEAVE_S):
-        await process.wait()
-    for stream in filter(None, (process.stdout, process.stderr)):
-        with contextlib.suppress(*_GONE):
-            await stream.aclose()
-    _let_go(process)
-
-
-def _let_go(process: Process) -> None:
-    """Close the event loop's own end of pipes that somebody out of reach still holds."""
-    transport = getattr(getattr(process, "_process", None), "_transport", None)
-    if close := getattr(transport, "close", None):
-        with contextlib.suppress(PermissionError):
-            close()

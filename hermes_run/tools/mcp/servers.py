@@ -12,13 +12,13 @@ import anyio
 import msgspec
 
 from hermes_run.errors import UsageError
-from hermes_run.words import closest
 from hermes_run.tools.belongings import Belongings, open_belongings
 from hermes_run.tools.mcp.asked import Asked, read_asked
 from hermes_run.tools.mcp.line import LostError
 from hermes_run.tools.mcp.names import name_tools
 from hermes_run.tools.tool import Context, Output, Tool
 from hermes_run.tools.toolsets import Toolset
+from hermes_run.words import closest
 from recorder.messages import Effect, Json
 
 if TYPE_CHECKING:

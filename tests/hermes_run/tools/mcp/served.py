@@ -15,13 +15,14 @@ from typing import Any
 import anyio
 import mcp_types as types
 import uvicorn
+from mcp import MCPError
 from mcp.server import Server
 from mcp.server.stdio import stdio_server
 
 ODD = {
     "type": "object",
     "properties": {
-        "zone": {"$ref": "#/$defs/zone", "x-own": {"b": 1, "a": [None, 1.0, 1e-7]}},
+        "zone": {"$ref": "#/$defs/zone", "x-own": {"b": 1, "a": [None, 1.0, 0.25]}},
         "any": {"oneOf": [{"type": "string"}, {"type": "array", "items": {"const": "é"}}]},
         "none": {"type": ["string", "null"], "default": None},
     },
@@ -32,21 +33,16 @@ ODD = {
     "$comment": "kept",
 }
 ANY = {"type": "object"}
-READ_ONLY = types.ToolAnnotations(read_only_hint=True)
-TOOLS = [
-    types.Tool(name="echo", description="Say it\n  again.", input_schema=ODD, annotations=READ_ONLY),
-    types.Tool(name="search", description="Find nothing", input_schema=ANY),
-    *(
-        types.Tool(name=name, input_schema=ANY)
-        for name in (
-            *("fail", "refuse", "mixed", "table", "die", "stray", "flood", "huge", "wait", "waited"),
-            *("count", "pid", "tell", "change", "no result", "ask"),
-        )
-    ),
-]
 PAGE = 4
-calls = 0
-cancelled = 0
+Given = dict[str, Any]
+
+
+class State:
+    """What the server remembers between calls."""
+
+    calls = 0
+    cancelled = 0
+    stopped = anyio.Event()
 
 
 async def list_tools(_: Any, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
@@ -64,64 +60,93 @@ def text(*parts: str, error: bool = False) -> types.CallToolResult:
 
 async def call_tool(context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
     """Do what the name of the tool says."""
-    global calls, cancelled  # noqa: PLW0603 - the state of a server
+    State.calls += 1
     given = params.arguments or {}
-    calls += 1
-    match params.name:
-        case "echo":
-            return text(json.dumps(given))
-        case "fail":
-            return text("it went wrong", "twice", error=True)
-        case "refuse":
-            raise types_error()
-        case "mixed":
-            return mixed()
-        case "table":
-            return types.CallToolResult(
-                content=[types.TextContent(text="a table")], structured_content={"rows": [1, 2]}
-            )
-        case "die":
-            sys.stderr.write(f"my key is {os.environ.get('OUR_KEY')}\nlast words\n")
-            sys.stderr.flush()
-            os._exit(3)
-        case "stray":
-            os.write(1, b"this is no message\n\n{}\n" * 20)
-            return text("still here")
-        case "flood":
-            return text("x" * (9 * 1024 * 1024))
-        case "huge":
-            return text("y" * 200_000)
-        case "wait":
-            try:
-                await anyio.sleep_forever()
-            finally:
-                cancelled += 1
-        case "waited":
-            while cancelled < 1:
-                await anyio.sleep(0.01)
-            return text(str(cancelled))
-        case "count":
-            return text(str(calls))
-        case "pid":
-            return text(str(os.getpid()))
-        case "tell":
-            return text(os.environ.get(given["name"], "not set"))
-        case "change":
-            await context.session.send_tool_list_changed()
-            return text("changed")
-        case _:
-            return text(f"no {params.name}", error=True)
+    if params.name == "change":
+        await context.session.send_tool_list_changed()
+    return await KINDS[params.name](given)
+
+
+async def echo(given: Given) -> types.CallToolResult:
+    """Say the arguments again."""
+    return text(json.dumps(given))
+
+
+async def search(_: Given) -> types.CallToolResult:
+    """Find nothing."""
+    return text("nothing")
+
+
+async def fail(_: Given) -> types.CallToolResult:
+    """Fail as a tool does."""
+    return text("it went wrong", "twice", error=True)
+
+
+async def refuse(_: Given) -> types.CallToolResult:
+    """Fail as a server does."""
+    raise MCPError(code=-32050, message="not today")
+
+
+async def table(_: Given) -> types.CallToolResult:
+    """Give structured content that no text says."""
+    content = [types.TextContent(text="a table")]
+    return types.CallToolResult(content=list(content), structured_content={"rows": [1, 2]})
+
+
+async def die(_: Given) -> types.CallToolResult:
+    """Die with last words in which there is a secret."""
+    sys.stderr.write(f"my key is {os.environ.get('OUR_KEY')}\nlast words\n")
+    sys.stderr.flush()
+    os._exit(3)
+
+
+async def flood(_: Given) -> types.CallToolResult:
+    """Give more than anybody reads."""
+    return text("x" * (9 * 1024 * 1024))
+
+
+async def huge(_: Given) -> types.CallToolResult:
+    """Give more than a model gets."""
+    return text("y" * 200_000)
+
+
+async def wait(_: Given) -> types.CallToolResult:
+    """Wait until the call is cancelled."""
+    try:
+        await anyio.sleep_forever()
+    finally:
+        State.cancelled += 1
+        State.stopped.set()
     return text("never")
 
 
-def types_error() -> Exception:
-    """Make an error of the protocol."""
-    from mcp import MCPError  # noqa: PLC0415
+async def waited(_: Given) -> types.CallToolResult:
+    """Say how many calls were cancelled, once one was."""
+    await State.stopped.wait()
+    return text(str(State.cancelled))
 
-    return MCPError(code=-32050, message="not today")
+
+async def count(_: Given) -> types.CallToolResult:
+    """Count the calls of this process."""
+    return text(str(State.calls))
 
 
-def mixed() -> types.CallToolResult:
+async def pid(_: Given) -> types.CallToolResult:
+    """Name this process."""
+    return text(str(os.getpid()))
+
+
+async def tell(given: Given) -> types.CallToolResult:
+    """Tell a variable of the environment."""
+    return text(os.environ.get(given["name"], "not set"))
+
+
+async def change(_: Given) -> types.CallToolResult:
+    """Change the list of tools."""
+    return text("changed")
+
+
+async def mixed(_: Given) -> types.CallToolResult:
     """Make a result of all kinds of content."""
     resource = types.TextResourceContents(uri="file:///a.txt", text="in a file")
     blob = types.BlobResourceContents(uri="file:///a.bin", mime_type="image/x", blob="AAAA")
@@ -135,6 +160,22 @@ def mixed() -> types.CallToolResult:
             types.ResourceLink(name="b", uri="file:///b.txt"),
         ]
     )
+
+
+KINDS = {
+    each.__name__: each
+    for each in (
+        *(echo, search, fail, refuse, mixed, table, die, flood, huge, wait, waited),
+        *(count, pid, tell, change),
+    )
+} | {"odd name!": count}
+READ_ONLY = types.ToolAnnotations(read_only_hint=True)
+TOOLS = [
+    types.Tool(name=name, description=kind.__doc__, input_schema=ANY)
+    for name, kind in KINDS.items()
+]
+TOOLS[0].input_schema, TOOLS[0].annotations = ODD, READ_ONLY
+TOOLS[0].description = "Say it\n  again."
 
 
 async def serve(how: str) -> None:
