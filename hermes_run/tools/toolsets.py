@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from hermes_run.config import Settings
+from hermes_run.tools.background import process
 from hermes_run.tools.files import read_file, write_file
 from hermes_run.tools.patching import patch
 from hermes_run.tools.search import search_files
@@ -20,7 +21,7 @@ from hermes_run.tools.toolbox import Toolbox, make_toolbox
 
 TOOLSETS: Mapping[str, Toolset] = {
     "default": Toolset("What a session gets unasked", includes=("terminal", "file")),
-    "terminal": Toolset("Shell commands in the workspace", (terminal,)),
+    "terminal": Toolset("Shell commands in the workspace", (terminal, process)),
     "file": Toolset(
         "Read, write, patch and search files", (read_file, write_file, patch, search_files)
     ),

@@ -28,11 +28,14 @@ ONE, TWO = named("one"), named("two")
 @pytest.mark.parametrize(
     ("names", "tools"),
     [
-        (["terminal"], ["terminal"]),
+        (["terminal"], ["terminal", "process"]),
         (["search"], ["search_files"]),
         (["file"], ["read_file", "write_file", "patch", "search_files"]),
-        (["default"], ["terminal", "read_file", "write_file", "patch", "search_files"]),
-        (["search", "default"], ["search_files", "terminal", "read_file", "write_file", "patch"]),
+        (["default"], ["terminal", "process", "read_file", "write_file", "patch", "search_files"]),
+        (
+            ["search", "default"],
+            ["search_files", "terminal", "process", "read_file", "write_file", "patch"],
+        ),
         ([], []),
     ],
 )
@@ -78,7 +81,12 @@ def test_the_effect_of_a_name_that_is_no_tool_is_none():
 
 def test_ones_own_tools_come_after_the_toolsets():
     """The same tool twice is one."""
-    assert list(load_toolbox(["terminal"], [ONE, TWO, ONE]).tools) == ["terminal", "one", "two"]
+    assert list(load_toolbox(["terminal"], [ONE, TWO, ONE]).tools) == [
+        "terminal",
+        "process",
+        "one",
+        "two",
+    ]
 
 
 @pytest.mark.parametrize("name", ["one", "terminal"])
