@@ -18,6 +18,7 @@ from hermes_run.plan import Plan
 from hermes_run.refusals import Repeats
 from hermes_run.retry import Backoff
 from hermes_run.tools.belongings import Belongings, open_belongings
+from hermes_run.tools.remembering import remembered
 from hermes_run.tools.tool import Bounds, Context
 from hermes_run.workspace import Place, open_workspace
 from recorder.errors import JournalError
@@ -100,7 +101,9 @@ async def _work(recording: Recording, job: Job, plan: Plan, held: anyio.Event) -
     async with open_workspace(recording, job, plan) as place:
         if place:
             async with open_belongings() as belongings:
-                await drive(recording, _agent(job, plan, place, belongings, held))
+                agent = _agent(job, plan, place, belongings, held)
+                agent.context.state.update(remembered(recording.session))
+                await drive(recording, agent)
 
 
 async def _end_broken(recording: Recording, plan: Plan, error: Exception) -> None:

@@ -1,0 +1,30 @@
+"""What the tools of a session that goes on must know of its past, from its record alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hermes_run.tools import python, shell, todo
+from recorder.session import Session
+from recorder.steps import Step
+
+
+def remembered(session: Session) -> dict[str, Any]:
+    """Give the state that the tools of *session* begin with, which is empty for a new one.
+
+    The task list is as it was. That a shell and an interpreter were there is known, so that calls
+    are told if those begin anew.
+    """
+    state: dict[str, Any] = {}
+    called = {
+        call.name
+        for turn in session.turns
+        if isinstance(turn, Step) and turn.results
+        for call in turn.reply.calls
+    }
+    if "terminal" in called:
+        shell.expect(state)
+    if "python" in called:
+        python.expect(state)
+    todo.expect(state, session)
+    return state
