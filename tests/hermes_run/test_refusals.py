@@ -106,6 +106,12 @@ def test_arguments_that_are_no_json_are_compared_as_they_are(arguments):
     assert not refused([step(call, "invalid")] * 3, BAD)
 
 
+def test_calls_that_were_never_answered_say_nothing():
+    """A given history may hold such."""
+    assert not refused([asking(BAD)] * 5)
+    assert refused([*[step(BAD)] * 3, asking(BAD)])
+
+
 def test_without_a_bound_nothing_is_refused():
     """As often as it likes."""
     assert not refused([step(BAD)] * 50, most=None)

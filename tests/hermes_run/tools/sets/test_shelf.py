@@ -6,7 +6,7 @@ import pytest
 
 from hermes_run.errors import UsageError
 from hermes_run.tools.distributions import Draw
-from hermes_run.tools.shelf import Shelf, Toolset, choose, odds, resolve, toolbox_of, whole
+from hermes_run.tools.shelf import Shelf, Toolset, choose, idle, odds, resolve, toolbox_of, whole
 
 
 def names(shelf: Shelf, *toolsets: str) -> list[str]:
@@ -136,3 +136,11 @@ def test_two_tools_of_one_name_can_not_be_in_one_run(stock, named):
     with pytest.raises(UsageError, match="two tools are called 'x'"):
         whole(shelf)
     assert names(shelf, "two") == ["x"]
+
+
+def test_servers_that_no_prompt_gets_are_named(stock, named):
+    """One whose tools another toolset takes is used, one that has none is not."""
+    servers = {"a": [named("a")], "b": [named("b")], "c": [named("c")], "d": []}
+    text = "[toolsets.mine]\nmcp = ['b']"
+    assert idle(stock(text, servers, toolsets=("mine", "c"))) == ["a", "d"]
+    assert idle(stock(toolsets=("file",))) == []
