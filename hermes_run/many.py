@@ -22,6 +22,9 @@ from recorder.json_text import encode
 from recorder.messages import Json
 from recorder.session import Session
 
+_LISTS = {"base_url", "toolsets"}
+_PATHS = {"mcp", "out", "prefill", "prices", "toolsets_file"}
+
 
 async def run_many(
     prompts: Iterable[str | dict[str, Json]],
@@ -43,7 +46,7 @@ async def run_many(
         tools: tools of your own, or where they are as ``module:name``, beside those of ``toolsets``
             (none unless named) or of a ``distribution``.
         options: any other field of :class:`~hermes_run.config.Settings`, as ``concurrency=64``;
-            ``base_url`` may be one address.
+            ``base_url`` may be one address, ``toolsets`` one name, and a path may be text.
 
     Raises:
         UsageError: an option, a prompt's tools or the settings can't be used.
@@ -83,14 +86,20 @@ async def _finish(run: Run, finished: ObjectSendStream[Session]) -> None:
 def _settings(model: str | Model, options: dict[str, Any]) -> Settings:
     name = model if isinstance(model, str) else type(model).__name__.lower()
     chosen: dict[str, Any] = {"toolsets": (), **options, "model": name}
-    if isinstance(address := chosen.get("base_url"), str):
-        chosen["base_url"] = (address,)
     try:
+        for one in _LISTS & chosen.keys():
+            chosen[one] = _several(chosen[one])
+        for one in _PATHS & chosen.keys():
+            chosen[one] = None if chosen[one] is None else Path(chosen[one])
         settings = Settings(**chosen)
     except TypeError as error:
         raise UsageError(f"{error}: options are the fields of hermes_run.Settings") from error
     check(settings)
     return settings
+
+
+def _several(value: str | Iterable[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 @asynccontextmanager

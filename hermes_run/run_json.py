@@ -107,7 +107,9 @@ def asked_as_recorded(directory: Path) -> dict[str, Json]:
         elif isinstance(event, ToolsDeclared):
             tools[event.tools_hash] = list(event.tools)
         elif isinstance(event, SessionStarted):
-            asked = {"model": event.model, "toolsets": list(event.toolsets), **_sampled(event)}
+            asked = {"model": event.model, **_sampled(event)}
+            if event.draw_seed is None:  # what was drawn for one prompt says nothing of the run
+                asked["toolsets"] = list(event.toolsets)
             return {**document, "settings": asked, "tools": tools.get(event.tools_hash, [])}
     return document
 

@@ -50,9 +50,57 @@ async def test_the_embedded_model_needs_no_endpoint(tmp_path: Path):
     assert session.started.provider == "simulated"
 
 
-@pytest.mark.parametrize("options", [{"concurency": 3}, {"concurrency": 0}])
-async def test_an_option_that_cannot_be_used_is_refused(tmp_path: Path, options: dict[str, Any]):
+async def test_prompts_get_toolsets_tools_and_servers_as_the_command_gives_them(tmp_path: Path):
+    """Tools of one's own are in every session; those that are named by module are loaded."""
+    (tmp_path / "many_tools.py").write_text("def loose(text: str) -> str:\n    return text\n")
+    (tmp_path / "sets.toml").write_text("[distributions.mine]\nsearch = 50\nterminal = 50\n")
+    run = run_many(
+        (f"p{n}" for n in range(20)),
+        model=Scripted(["a"] * 20),
+        record=tmp_path / "r",
+        tools=[weather, f"{tmp_path / 'many_tools.py'}:loose"],
+        toolsets_file=str(tmp_path / "sets.toml"),
+        distribution="mine",
+    )
+    got = {tuple(tool["function"]["name"] for tool in session.tools) async for session in run}
+    assert got == {
+        ("search_files", "weather", "loose"),
+        ("terminal", "process", "weather", "loose"),
+        ("search_files", "terminal", "process", "weather", "loose"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"toolsets": "fiel"}, "Did you mean 'file'"),
+        ({"toolsets": ["browser"]}, "nothing backs browser"),
+        ({"distribution": "safe", "toolsets": ["file"]}, "leave one of the two out"),
+        ({"mcp": "none.json"}, r"none\.json"),
+        ({"tools": ["nowhere:x"]}, "nowhere"),
+    ],
+)
+async def test_tools_that_can_not_be_had_are_refused_before_there_is_a_run(
+    tmp_path: Path, options: dict[str, Any], said: str
+):
+    """As the command refuses them."""
+    with pytest.raises(UsageError, match=said):
+        [s async for s in run_many(["x"], model=Scripted([]), record=tmp_path / "r", **options)]
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"concurency": 3}, "concur"),
+        ({"concurrency": 0}, "concur"),
+        ({"toolsets": None}, "options are"),
+    ],
+)
+async def test_an_option_that_cannot_be_used_is_refused(
+    tmp_path: Path, options: dict[str, Any], said: str
+):
     """A misspelled option and one out of range raise before anything is made."""
-    with pytest.raises(UsageError, match="concur"):
+    with pytest.raises(UsageError, match=said):
         [s async for s in run_many(["x"], model="m", record=tmp_path / "r", **options)]
     assert not (tmp_path / "r").exists()
