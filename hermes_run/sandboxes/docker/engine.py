@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeVar
 
 import aiodocker
@@ -19,6 +20,7 @@ import msgspec
 from aiodocker.exceptions import DockerError
 from aiodocker.execs import Exec
 from aiodocker.stream import Stream
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from hermes_run.errors import SandboxError, UsageError
 from hermes_run.sandboxes.docker.address import Address
@@ -45,6 +47,14 @@ class _Info(msgspec.Struct):
     memory: bool = msgspec.field(default=False, name="MemoryLimit")
     processes: bool = msgspec.field(default=False, name="PidsLimit")
     weights: bool = msgspec.field(default=False, name="CPUShares")
+
+
+class _Refusal(msgspec.Struct):
+    message: str
+
+
+class _Progress(msgspec.Struct):
+    error: str | None = None
 
 
 class _ImageConfig(msgspec.Struct):
@@ -141,17 +151,21 @@ class Engine:
         Raises:
             SandboxError: it can't be had; it says why.
         """
+        # Not by the client: it leaves the connection open where a pull is given up, and the engine
+        # goes on with it.
+        url = f"{self._client.docker_host}/{self._client.api_version}/images/create"
+        params = {"fromImage": image}
+        if not re.search(r"[:@][^/]*$", image):
+            params["tag"] = "latest"  # it would be all of them
+        endless = aiohttp.ClientTimeout()
         with asking(f"pull the image {image}", PULL_S):
-            async with aclosing(self._client.images.pull(image, stream=True)) as lines:
-                while True:
-                    with anyio.fail_after(PULL_SILENCE_S):
-                        line = await anext(lines, None)
-                    if line is None:
-                        return
+            async with self._client.session.post(url, params=params, timeout=endless) as response:
+                await _follow(response)
 
     async def create(self, name: str, body: Mapping[str, Any]) -> None:
         """Make a container; where this fails it may be there nevertheless."""
-        with asking("make a container"):
+        # Cancelled half-way, it might be made after it was removed.
+        async with uncancelled("make a container"):
             await self._client.containers.create(body, name=name)
 
     async def start(self, name: str) -> None:
@@ -200,8 +214,8 @@ class Engine:
             await _close(stream)
 
     async def _start(self, name: str, argv: tuple[str, ...], user: str) -> tuple[Exec, Stream]:
-        # Shielded: a start that is cancelled half-way leaves a command that nobody knows of.
-        with asking("start a command"), anyio.fail_after(ANSWER_S, shield=True):
+        # Cancelled half-way, it would leave a command that nobody knows of.
+        async with uncancelled("start a command"):
             started = await self._container(name).exec(argv, user=user, workdir="/")
             stream = started.start(detach=False)
             try:
@@ -258,6 +272,35 @@ def asking(what: str, limit_s: float | None = None) -> Generator[None]:
         # See above: which errors an answer that makes no sense leads to is written nowhere.
         said = repr(error)[:TEXT]
         raise SandboxError(f"the container engine did not {what}, it answered: {said}") from error
+
+
+@asynccontextmanager
+async def uncancelled(what: str) -> AsyncGenerator[None]:
+    """Let the engine do *what*, and wait for that even if nobody wants it any more.
+
+    Raises:
+        SandboxError: it did not; it says why.
+    """
+    try:
+        with asking(what), anyio.fail_after(ANSWER_S, shield=True):
+            yield
+    except SandboxError:
+        await checkpoint_if_cancelled()
+        raise
+
+
+async def _follow(response: aiohttp.ClientResponse) -> None:
+    """Read what the engine says while it pulls; it says an error as any other line."""
+    if response.status >= 400:
+        said = msgspec.json.decode(await response.read(), type=_Refusal)
+        raise DockerError(response.status, said.message)
+    while True:
+        with anyio.fail_after(PULL_SILENCE_S):
+            line = await response.content.readline()
+        if not line:
+            return
+        if error := msgspec.json.decode(line, type=_Progress).error:
+            raise DockerError(0, error)
 
 
 def _read(answer: object, kind: type[_Answer]) -> _Answer:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import anyio
 import msgspec
 
+from hermes_run.errors import ungrouped
 from hermes_run.sandboxes.clip import Clip, feed
 from hermes_run.sandboxes.docker.engine import Execution
 from hermes_run.sandboxes.processes import FLOOD_BYTES, LINGER_S
@@ -67,7 +68,7 @@ async def follow(output: Output, command: Command) -> int | None:
         SandboxError: the engine does not answer as it should.
     """
     codes: list[int] = []
-    with anyio.move_on_after(command.timeout_s):
+    with ungrouped(), anyio.move_on_after(command.timeout_s):
         async with anyio.create_task_group() as group:
             group.start_soon(_stop_soon_after, output, codes, group.cancel_scope)
             await output.drain()

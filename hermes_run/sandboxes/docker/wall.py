@@ -93,9 +93,7 @@ class DockerWall:
 
     async def _start(self, name: str, plan: Plan) -> None:
         asked = body(plan, self._terms.traits, self._terms.allowance)
-        # Shielded: one that is cancelled half-way may be made after it was removed.
-        with anyio.CancelScope(shield=True):
-            await self._engine.create(name, asked)
+        await self._engine.create(name, asked)
         await self._engine.start(name)
 
 

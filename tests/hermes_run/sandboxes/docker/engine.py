@@ -125,6 +125,7 @@ class Engine:
         self.faults: list[Fault] = []
         self.containers: dict[str, Container] = {}
         self.executions: dict[str, Execution] = {}
+        self.news = asyncio.Event()
         self.pull_may_end = asyncio.Event()
         self.pull_may_end.set()
 
@@ -136,6 +137,12 @@ class Engine:
     def asked_for(self, pattern: str) -> list[Asked]:
         """Give the requests whose line matches."""
         return [asked for asked in self.asked if re.fullmatch(pattern, asked.line)]
+
+    async def until_asked_for(self, pattern: str) -> None:
+        """Wait until there was a request whose line matches."""
+        async with asyncio.timeout(30):
+            while not self.asked_for(pattern):
+                await self.news.wait()
 
     def find(self, name: str) -> Container:
         """Find a container by its name or id."""
@@ -318,8 +325,8 @@ async def execute(request: web.Request) -> web.StreamResponse:
     assert process.stdout is not None
     assert process.stderr is not None
     sending = asyncio.gather(
-        send(STDOUT, process.stdout, request),
-        send(STDERR, process.stderr, request),
+        send(STDOUT, process.stdout, response),
+        send(STDERR, process.stderr, response),
         process.wait(),
     )
     with suppress(ConnectionError):
@@ -328,14 +335,11 @@ async def execute(request: web.Request) -> web.StreamResponse:
     return response
 
 
-async def send(number: int, source: asyncio.StreamReader, request: web.Request) -> None:
+async def send(number: int, source: asyncio.StreamReader, response: web.StreamResponse) -> None:
     """Pass on one stream of a command until its end; drop it where nobody listens any more."""
     while chunk := await source.read(32_768):
-        transport = request.transport
-        if transport is not None and not transport.is_closing():
-            transport.write(struct.pack(">BxxxL", number, len(chunk)) + chunk)
-            while transport.get_write_buffer_size() > 1_000_000 and not transport.is_closing():
-                await asyncio.sleep(0.001)
+        with suppress(ConnectionError):
+            await response.write(struct.pack(">BxxxL", number, len(chunk)) + chunk)
 
 
 @routes.get("/exec/{name}/json")
@@ -352,8 +356,11 @@ async def versioned(request: web.Request, handler: Any) -> web.StreamResponse:
     line = f"{request.method} {request.path.removeprefix(f'/v{VERSION}')}"
     body = json.loads(await request.read() or b"null")
     engine.asked.append(Asked(line, dict(request.query), body))
-    fault = next((one for one in engine.faults if re.fullmatch(one.pattern, line)), None)
-    if fault is None or not fault.times:
+    engine.news.set()
+    engine.news = asyncio.Event()
+    due = (one for one in engine.faults if one.times and re.fullmatch(one.pattern, line))
+    fault = next(due, None)
+    if fault is None:
         return await handler(request)
     fault.times -= 1
     if fault.after:

@@ -11,8 +11,6 @@ from hermes_run.sandboxes.processes import FLOOD_BYTES, LINE_BYTES
 from hermes_run.sandboxes.protocol import Command, Finished
 from tests.hermes_run.sandboxes.docker.running import LONG, make_fifo, read_fifo, run
 
-LINE_BYTES = 131_000
-
 ALIVE = "ls /proc/%s/stat 2>/dev/null || echo gone"
 
 
@@ -200,27 +198,21 @@ async def test_a_session_that_kills_everything_gets_a_new_start(container, site)
     assert finished == Finished(b"kept\n", 5, 0)
 
 
-async def test_a_command_for_which_there_is_no_memory_is_said_so(container, engine):
+async def test_a_command_for_which_there_is_no_memory_is_said_so(container, engine, site):
     """The kernel's count of such kills in this container has grown."""
     gauge = next(iter(engine.containers.values())).machine.gauges / "memory.events"
     assert (await run(container, "kill -KILL $$")).stopped is None
-
-    async def fill() -> Finished:
-        return await run(container, "touch /tmp/in; while [ -e /tmp/in ]; do :; done; kill -9 $$")
-
+    started, go = make_fifo(site.folder / "started"), make_fifo(site.folder / "go")
     results: list[Finished] = []
 
     async def keep() -> None:
-        results.append(await fill())
+        results.append(await run(container, "echo > started; read line < go; kill -KILL $$"))
 
     async with anyio.create_task_group() as group:
         group.start_soon(keep)
-        sign = container.site.scratch / "tmp" / "in"
-        with anyio.fail_after(30):
-            while not sign.exists():
-                await anyio.sleep(0.01)
+        await read_fifo(started)
         gauge.write_text("low 0\noom 2\noom_kill 2\n")
-        sign.unlink()
+        await anyio.to_thread.run_sync(go.write_text, "\n")
     assert (results[0].exit_code, results[0].stopped) == (None, OUT_OF_MEMORY)
     assert (await run(container, "kill -KILL $$")).stopped is None
 

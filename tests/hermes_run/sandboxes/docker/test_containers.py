@@ -18,7 +18,7 @@ from hermes_run.sandboxes.mirror import Mirror
 from hermes_run.sandboxes.probing import probe
 from hermes_run.sandboxes.wall import Allowance, Site
 from tests.hermes_run.sandboxes.docker.conftest import ALLOWANCE
-from tests.hermes_run.sandboxes.docker.engine import Container
+from tests.hermes_run.sandboxes.docker.engine import Container, Fault
 from tests.hermes_run.sandboxes.docker.machine import Machine
 from tests.hermes_run.sandboxes.docker.running import run
 
@@ -39,7 +39,11 @@ def created(engine) -> dict:
 def standing(engine, tmp_path, owner: str | None) -> str:
     """Let a container of somebody's be there; give its id."""
     name = f"other-{len(engine.containers)}"
-    body = {"Image": "here", "Entrypoint": ["/bin/sh"], "Labels": {} if owner is None else {OWNER: owner}}
+    body = {
+        "Image": "here",
+        "Entrypoint": ["/bin/sh"],
+        "Labels": {} if owner is None else {OWNER: owner},
+    }
     engine.containers[name] = Container(name, name, body, Machine(body, tmp_path))
     return name
 
@@ -158,9 +162,7 @@ async def test_an_image_is_pulled_once_for_all_who_ask(engine, wall, tmp_path):
     async with anyio.create_task_group() as group:
         for site in sites(tmp_path, 6, "far:1"):
             group.start_soon(open_one, site)
-        with anyio.fail_after(30):
-            while not engine.asked_for(pulls):
-                await anyio.sleep(0.01)
+        await engine.until_asked_for(pulls)
         engine.pull_may_end.set()
     (pull,) = engine.asked_for(pulls)
     assert pull.query == {"fromImage": "far:1"}
@@ -181,9 +183,7 @@ async def test_an_image_that_can_not_be_had_ends_those_who_need_it(engine, wall,
     async with anyio.create_task_group() as group:
         for each in sites(tmp_path, 4, "nowhere:1"):
             group.start_soon(fail_one, each)
-        with anyio.fail_after(30):
-            while not engine.asked_for("POST /images/create"):
-                await anyio.sleep(0.01)
+        await engine.until_asked_for("POST /images/create")
         engine.pull_may_end.set()
     assert len(errors) == 4
     assert all("pull access denied for nowhere:1" in error for error in errors)
@@ -234,8 +234,6 @@ async def test_what_a_wall_left_is_removed_at_its_end(engine, site, monkeypatch)
 
 def fault(pattern: str, status: int):
     """Make a fault that happens once."""
-    from tests.hermes_run.sandboxes.docker.engine import Fault
-
     return Fault(pattern, status)
 
 
@@ -284,7 +282,9 @@ async def test_a_workspace_that_is_not_empty_is_handed_over(wall, site):
     before = Path("/etc/passwd").stat()
     async with wall.open(site) as sandbox:
         await sandbox.write("sub/deep/new", b"new")
-        finished = await run(sandbox, "echo more >> sub/old; echo more >> sub/deep/new; cat sub/old")
+        finished = await run(
+            sandbox, "echo more >> sub/old; echo more >> sub/deep/new; cat sub/old"
+        )
         assert finished.output == b"oldmore\n"
         assert await sandbox.read("sub/deep/new", 100) == b"newmore\n"
     assert Path("/etc/passwd").stat() == before
@@ -316,7 +316,7 @@ async def test_a_workspace_that_can_not_be_written_is_said(engine, wall, site, m
     """The folder is somebody else's inside."""
     monkeypatch.setattr("hermes_run.sandboxes.docker.wall.hand_over", lambda *_: None)
     site.folder.chmod(0o500)
-    with pytest.raises(SandboxError, match="can't write|does not see"):
+    with pytest.raises(SandboxError, match=r"can't write|does not see"):
         async with wall.open(site):
             pytest.fail("opened")
 
