@@ -2,8 +2,9 @@
 
 The search is a command in the sandbox, not a walk in this process: whatever the pattern is and
 however much there is to look at, it can be killed at its time limit, and it sees what the
-session's own commands see. ``find`` follows no links and picks regular files only, so that no
-FIFO holds it up.
+session's own commands see. ``find`` says which files there are and in which order, whoever looks
+into them: ripgrep where it is there, else grep. It follows no links and picks regular files only,
+so that no FIFO holds it up.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from msgspec import Meta
 
 from hermes_run.sandboxes.protocol import Command, Finished
 from hermes_run.tools.call import failure
+from hermes_run.tools.paths import near_names
 from hermes_run.tools.schema import tool
 from hermes_run.tools.tool import Bounds, Context, Output
 
@@ -32,88 +34,144 @@ NOTE_BYTES = 100
 BAD_PATTERN = 2
 """Exit code for a pattern that is none, which is tried on nothing before the files are read."""
 
-_CONTENT = """\
-kind=-P; printf x | grep -q -P x 2>/dev/null || kind=-E
-printf '' | grep $kind -e {pattern} 2>&1; [ $? -le 1 ] || exit {bad_pattern}
-find {target} -name .git -prune -o -type f -size -{blocks} {names} -print0 2>/dev/null |
-LC_ALL=C sort -z | xargs -0 grep -nHI $kind -e {pattern} -- 2>/dev/null |
-cut -b 1-{width} | head -n {lines}"""
+Mode = Literal["content", "files_only", "count"]
 
-_FILES = """\
-find {target} -name .git -prune -o -type f {names} -print 2>/dev/null |
-LC_ALL=C sort | cut -b 1-{width} | head -n {lines}"""
+# Who looks into the files, who names those with a match, and who leaves out those that have a NUL.
+_LOOK = r"""
+if command -v rg >/dev/null 2>&1; then
+look='rg --no-config --no-messages --color never --no-heading -j1 -a -E none --engine auto'
+names="$look -l -0"
+text='rg --no-config --no-messages -j1 -a -0 --files-without-match \x00 --'
+elif printf 'a\0' | grep -q -a -P '\x00' 2>/dev/null; then
+look='grep -s -a -P'
+names="$look -l -Z"
+text='env LC_ALL=C grep -s -L -a -Z -P \x00 --'
+else
+look='grep -s -E'
+names=
+fi
+fault=$(printf '' | $look -e {pattern} 2>&1)
+[ $? -le 1 ] || {{ printf '%s' "$fault"; exit {bad_pattern}; }}
+chosen() {{
+if [ "$names" ]; then found | xargs -0 -r $names -e {pattern} -- | xargs -0 -r $text
+else found; fi; }}
+"""
+
+_FOUND = """\
+found() {{ find {target} -name .git -prune -o -type f {size} {names} -print0 2>/dev/null |
+LC_ALL=C sort -z; }}"""
+
+_LISTED = r"""tr '\n\0' '?\n'"""
+
+_PAGED = "cut -b 1-{width} | tail -n +{first} | head -n {lines}"
+
+_CONTENT: dict[Mode, str] = {
+    "content": "chosen | xargs -0 -r $look -nH {around} -e {pattern} -- 2>/dev/null",
+    "files_only": "chosen | xargs -0 -r $look -l -e {pattern} -- 2>/dev/null",
+    "count": "chosen | xargs -0 -r $look -c -H -e {pattern} -- 2>/dev/null | grep -v ':0$'",
+}
+
+_NAMES: dict[Mode, str] = {
+    "content": f"found | {_LISTED}",
+    "files_only": f"found | {_LISTED}",
+    "count": f"found | {_LISTED} | wc -l | tr -d ' '",
+}
 
 
 @tool(effect="read")
-async def search_files(
-    context: Context,
+async def search_files(  # noqa: PLR0913, PLR0917 - models name their arguments
+    here: Context,
     pattern: str,
     target: Literal["content", "files"] = "content",
     path: str = ".",
     file_glob: str | None = None,
     limit: Annotated[int, Meta(ge=1, le=1000)] = 50,
+    offset: Annotated[int, Meta(ge=0)] = 0,
+    output_mode: Mode = "content",
+    context: Annotated[int, Meta(ge=0, le=20)] = 0,
 ) -> str | Output:
     """Search the content of files, or find files by name.
 
     With target='content' the lines that match a regular expression come as PATH:LINE:TEXT; with
-    target='files' the paths that match a glob pattern such as '*.py' or 'src/*_test.go'. Binary
-    files, links and .git are left out. Use this instead of grep, rg, find or ls.
+    target='files' the paths that match a glob pattern such as '*.py' or 'src/*_test.go'. Hidden
+    files are searched, and those that .gitignore names as well; binary files, links and .git are
+    left out. Use this instead of grep, rg, find or ls.
 
     Args:
         pattern: A regular expression for content, a glob pattern for files.
         target: What to search, 'content' or 'files'.
         path: The folder or file to search, relative to the workspace.
         file_glob: Only look into files with such a name, for example '*.py'.
-        limit: How many results to show at most.
+        limit: How many lines of result to show at most.
+        offset: How many lines of result to leave out, to go on where the last page ended.
+        output_mode: For content: 'content' shows the lines, 'files_only' the paths with a match,
+            'count' the number of matching lines of each.
+        context: How many lines to show before and after each match.
     """
-    search = _Search(pattern=pattern, target=target, file_glob=file_glob, lines=limit + 1)
+    search = _Search(
+        pattern=pattern,
+        target=target,
+        file_glob=file_glob,
+        mode=output_mode,
+        around=context,
+        offset=offset,
+        lines=limit + 1,
+    )
     try:
-        finished, folder = await _run(search, path, context)
+        finished, folder = await _run(search, path, here)
     except OSError as error:
-        return failure(f"Cannot search {path}: {error.strerror}")
+        near = await near_names(here, path) if isinstance(error, FileNotFoundError) else ""
+        return failure(f"Cannot search {path}: {error.strerror}{near}")
     text = finished.output.decode("utf-8", "replace").replace("\0", "\ufffd")
     if finished.exit_code == BAD_PATTERN:
         return failure(f"{pattern!r} is no regular expression that can be searched for: {text}")
     if finished.timed_out:
         return failure("The search took too long; narrow it by path or file_glob", "timeout")
     if not text:
-        return f"Nothing found in {path} for {pattern!r}{_advice(search)}"
-    return _shown(text, folder, limit, context.bounds.output_bytes)
+        more = f" after the first {offset} results" if offset else ""
+        return f"Nothing found in {path} for {pattern!r}{more}{_advice(search)}"
+    return _shown(text, folder, search, here.bounds.output_bytes)
 
 
 class _Search(msgspec.Struct, frozen=True):
-    """What to look for, and how many lines of result to give."""
+    """What to look for, how to show it, and how many lines of result to give."""
 
     pattern: str
     target: Literal["content", "files"]
     file_glob: str | None
+    mode: Mode
+    around: int
+    offset: int
     lines: int
 
 
-async def _run(search: _Search, path: str, context: Context) -> tuple[Finished, str]:
+async def _run(search: _Search, path: str, here: Context) -> tuple[Finished, str]:
     """Search a folder or a single file; gives also the folder that the results start from."""
     try:
-        return await context.sandbox.run(_command(search, ".", path, context.bounds)), path
+        return await here.sandbox.run(_command(search, ".", path, here.bounds)), path
     except NotADirectoryError:
         folder, name = posixpath.split(path.rstrip("/"))
-        command = _command(search, f"./{name}", folder or ".", context.bounds)
-        return await context.sandbox.run(command), command.directory
+        command = _command(search, f"./{name}", folder or ".", here.bounds)
+        return await here.sandbox.run(command), command.directory
 
 
 def _command(search: _Search, target: str, folder: str, bounds: Bounds) -> Command:
+    by_name = search.target == "files"
     globs = [search.file_glob] if search.file_glob else []
-    globs += [search.pattern] if search.target == "files" else []
-    line = (_CONTENT if search.target == "content" else _FILES).format(
-        pattern=shlex.quote(search.pattern),
+    globs += [search.pattern] if by_name else []
+    found = _FOUND.format(
         target=shlex.quote(target),
         names=" ".join(_named(glob) for glob in globs),
-        blocks=FILE_BLOCKS,
-        bad_pattern=BAD_PATTERN,
-        width=LINE_BYTES,
-        lines=search.lines,
+        size="" if by_name else f"-size -{FILE_BLOCKS}",
     )
+    pattern = shlex.quote(search.pattern)
+    look = "" if by_name else _LOOK.format(pattern=pattern, bad_pattern=BAD_PATTERN)
+    show = (_NAMES if by_name else _CONTENT)[search.mode].format(
+        pattern=pattern, around=f"-C {search.around}" if search.around else ""
+    )
+    paged = _PAGED.format(width=LINE_BYTES, first=search.offset + 1, lines=search.lines)
     return Command(
-        line,
+        f"{found}\n{look}\n{show} | {paged}",
         timeout_s=min(SEARCH_S, bounds.timeout_s),
         limit=search.lines * (LINE_BYTES + 1),
         directory=folder,
@@ -129,20 +187,24 @@ def _named(glob: str) -> str:
     return f"-path {shlex.quote(('./*' if glob.startswith('**/') else './') + plain)}"
 
 
-def _shown(text: str, folder: str, limit: int, room: int) -> str:
+def _shown(text: str, folder: str, search: _Search, room: int) -> str:
     """List the results with paths from the workspace on, as many as are wanted and fit."""
     lines = text.removesuffix("\n").split("\n")
     start = posixpath.normpath(folder)
     prefix = "" if start == "." else f"{start}/"
     shown: list[str] = []
-    for line in lines[:limit]:
-        entry = f"{prefix}{line.removeprefix('./')}"
+    for line in lines[: search.lines - 1]:
+        entry = f"{prefix}{line[2:]}" if line.startswith("./") else line
         room -= len(entry.encode()) + 1
         if room < NOTE_BYTES and shown:
             break
         shown.append(entry)
     if len(shown) < len(lines):
-        shown.append(f"[the first {len(shown)} results; narrow the search to see the others]")
+        last = search.offset + len(shown)
+        said = (
+            f"results {search.offset + 1}-{last}" if search.offset else f"the first {last} results"
+        )
+        shown.append(f"[{said}; go on with offset={last}, or narrow the search]")
     return "\n".join(shown)
 
 

@@ -99,7 +99,7 @@ async def test_more_results_than_asked_for_are_said(use, workspace):
     (workspace / "a").write_text("x\n" * 10)
     output = await use("search_files", pattern="x", limit=2)
     assert output.content == (
-        "a:1:x\na:2:x\n[the first 2 results; narrow the search to see the others]"
+        "a:1:x\na:2:x\n[the first 2 results; go on with offset=2, or narrow the search]"
     )
     assert (await use("search_files", pattern="x", limit=10)).content.count("\n") == 9
 
@@ -110,7 +110,7 @@ async def test_results_fill_no_more_than_the_room_there_is(use, workspace):
     output = await use("search_files", pattern="x", limit=100)
     assert len(output.content.encode()) <= 4000
     assert output.bytes is None
-    assert output.content.endswith("[the first 7 results; narrow the search to see the others]")
+    assert output.content.endswith("[the first 7 results; go on with offset=7, or narrow the search]")
 
 
 @pytest.mark.parametrize("pattern", ["(", "[a", "*(", "a\0b"])
