@@ -28,6 +28,9 @@ from hermes_run.tools.tool import Context
 STATE_BYTES = 1_000_000
 """A shell that has more to remember than this is not saved."""
 
+TWICE_CHARACTERS = 40_000
+"""Up to this a command is written twice, so that messages name its lines as they are."""
+
 LOST = "[%s is not there any more; the command runs in %s]"
 ANEW = "[the shell was started anew: its working directory and variables are as at the beginning]"
 UNSAVED = "[the working directory and the variables of this command could not be kept]"
@@ -140,8 +143,6 @@ def _joined(script: str) -> str:
 _BASH_PART, _TRAPS_PART, _OTHER_PART = (
     shlex.quote(_joined(script)) for script in (_BASH, _TRAPS, _OTHER)
 )
-_BEGIN = f'if [ "$BASH_VERSION" ]; then eval {_BASH_PART}; else eval {_OTHER_PART}; fi; '
-_BEGIN_TRAPS = f'if [ "$BASH_VERSION" ]; then eval {_TRAPS_PART}; fi; '
 
 
 def private_folder(context: Context) -> str:
@@ -168,8 +169,15 @@ def going_on(line: str, slot: int, context: Context, *, elsewhere: bool = False)
         "__hermes_a": "1" if expected(context) else "",
     }
     assignments = " ".join(f"{name}={value}" for name, value in given.items())
-    traps = _BEGIN_TRAPS if re.search(r"\btrap\b", line) else ""
-    return f"{assignments}; {_BEGIN}{traps}eval {shlex.quote(line)}"
+    traps = f"eval {_TRAPS_PART}; " if re.search(r"\btrap\b", line) else ""
+    bash, other = f"eval {_BASH_PART}; {traps}", f"eval {_OTHER_PART}; "
+    text = f"eval {shlex.quote(line)}"
+    if "\n" not in line or len(line) > TWICE_CHARACTERS:
+        return f'{assignments}; if [ "$BASH_VERSION" ]; then {bash}else {other}fi; {text}'
+    # bash counts the lines of the command from the one where the word after `eval` ends.
+    flat = line.replace("\\", "\\\\").replace("'", "\\047").replace("\n", "\\n")
+    bash, other = f"{bash}eval $'{flat}'; ", f"{other}{text}; "
+    return f'{assignments}; if [ "$BASH_VERSION" ]; then {bash}else {other}fi'
 
 
 @contextlib.contextmanager
