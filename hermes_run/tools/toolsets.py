@@ -12,10 +12,12 @@ from hermes_run.config import Settings
 from hermes_run.tools.background import process
 from hermes_run.tools.files import read_file, write_file
 from hermes_run.tools.patching import patch
+from hermes_run.tools.python import python
 from hermes_run.tools.search import search_files
 from hermes_run.tools.shelf import Shelf, Toolset, resolve
 from hermes_run.tools.stocking import Brought, make_shelf
 from hermes_run.tools.terminal import terminal
+from hermes_run.tools.todo import todo
 from hermes_run.tools.tool import Tool
 from hermes_run.tools.toolbox import Toolbox, make_toolbox
 
@@ -26,6 +28,8 @@ TOOLSETS: Mapping[str, Toolset] = {
         "Read, write, patch and search files", (read_file, write_file, patch, search_files)
     ),
     "search": Toolset("Search files by content and name", (search_files,)),
+    "python": Toolset("Python in an interpreter that goes on between calls", (python,)),
+    "todo": Toolset("A task list of the session's own", (todo,)),
     "web": Toolset("Read pages of the web"),
     "vision": Toolset("Look at pictures"),
     "image_gen": Toolset("Make pictures"),
