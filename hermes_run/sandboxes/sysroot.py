@@ -131,7 +131,7 @@ def furnish(sysroot: Sysroot, folder: Path) -> None:
 
 def tops(sysroot: Sysroot) -> tuple[str, ...]:
     """Give the folders at the top under which all lies that is seen, but for what is writable."""
-    found = {f"/{Path(name).parts[1]}": 0 for name in (*sysroot.folders, "/etc", CONTROL)}
+    found = {f"/{Path(name).parts[1]}": 0 for name in (*sysroot.folders, "/etc", "/var", CONTROL)}
     return tuple(found)
 
 
