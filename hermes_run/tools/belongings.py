@@ -30,6 +30,7 @@ T = TypeVar("T")
 Opening: TypeAlias = Callable[[], AbstractAsyncContextManager[T] | AbstractContextManager[T]]
 
 _log = logging.getLogger(__name__)
+_log.addHandler(logging.NullHandler())  # where nobody keeps a log, it is not for the screen
 
 
 class Belongings:

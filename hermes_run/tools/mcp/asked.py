@@ -209,6 +209,10 @@ def _hidden(asked: Asked, expanded: Iterable[str]) -> Asked:
 
 
 def _parts(values: Iterable[str], least: int) -> tuple[str, ...]:
-    """Give the values, and of ``Bearer KEY`` the key alone, too; the longest first."""
-    words = {part for value in values for part in (value, value.rpartition(" ")[2])}
+    """Give the values as they are and as JSON writes them; of ``Bearer KEY`` the key, too.
+
+    The longest come first: one may be the beginning of another.
+    """
+    plain = {part for value in values for part in (value, value.rpartition(" ")[2])}
+    words = plain | {encode(word).decode()[1:-1] for word in plain}
     return tuple(sorted((w for w in words if len(w) >= least), key=len, reverse=True))

@@ -7,6 +7,7 @@ cancelled tells the server so and leaves the connection as it is.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import cast
@@ -29,12 +30,18 @@ from hermes_run.tools.mcp.pipes import open_pipes
 from hermes_run.tools.mcp.web import EXPIRED, open_web
 from hermes_run.tools.tool import Output
 from recorder.messages import Json
+from recorder.version import VERSION
 
 PAGES = 200
 """How many pages a list of tools may have: a server whose pages never end does not hold us up."""
 
+for _name in ("mcp", "client"):  # the SDK's; where nobody keeps a log, they are not for the screen
+    logging.getLogger(_name).addHandler(logging.NullHandler())
+
 _CLOSED = (types.CONNECTION_CLOSED, "Connection closed")
 """What the SDK tells those who wait when the connection is gone."""
+
+_US = types.Implementation(name="hermes-run", version=VERSION)
 
 _DURING = "it was lost during this call, which may have done a part of its work"
 
@@ -204,7 +211,7 @@ async def open_connection(line: Line, start_s: float) -> AsyncGenerator[Connecti
             log.warning("%s changed its tools; the ones of the start stay", line.asked.title)
 
     with anyio.CancelScope(deadline=anyio.current_time() + start_s) as scope:
-        async with Protocol(streams, cache=None, message_handler=heed) as client:
+        async with Protocol(streams, cache=None, message_handler=heed, client_info=_US) as client:
             tools = await _list_tools(client.session)
             scope.deadline = float("inf")
             yield Connection(client.session, tools, line)

@@ -18,12 +18,18 @@ MESSAGE_BYTES = 8 * 1024 * 1024
 LOGGED_BYTES = 64 * 1024
 """How much of a server's standard error goes to the log, in each of its lives."""
 
+LINE_BYTES = 8 * 1024
+"""How much of a line on standard error is waited for before it is logged."""
+
 STRAYS_LOGGED = 5
+"""How many messages that can't be read the log has."""
 
 LAST_WORDS = 1_500
 """How much of it stands in an error, in bytes."""
 
 log = logging.getLogger("hermes_run.tools.mcp")
+# Who keeps a log gets it; where nobody does, it is not for the screen.
+log.addHandler(logging.NullHandler())
 
 
 class LostError(Exception):
@@ -39,7 +45,7 @@ class Line:
         self.why = ""
         self._said = 0
         self._strays = 0
-        self._tail = b""
+        self._tail = self._begun = b""
 
     def lose(self, why: str) -> None:
         """Note that the connection is gone; what was noted first stays."""
@@ -48,14 +54,19 @@ class Line:
             self.lost.set()
 
     def complain(self, chunk: bytes) -> None:
-        """Take in what the server wrote on its standard error."""
+        """Take in what the server wrote on its standard error; nothing at its end.
+
+        Lines are logged whole: half of what may not be shown would not be known for it.
+        """
         self._tail = (self._tail + chunk)[-2 * LAST_WORDS :]
+        lines = self._begun + chunk
+        whole = len(lines) if len(lines) > LINE_BYTES or not chunk else lines.rfind(b"\n") + 1
+        self._begun = lines[whole:]
         room = LOGGED_BYTES - self._said
-        self._said += len(chunk)
-        if room > 0:
-            text = chunk[:room].decode("utf-8", "replace").rstrip()
+        self._said += whole
+        if room > 0 and (text := lines[: min(whole, room)].decode("utf-8", "replace").strip()):
             log.warning("%s says: %s", self.asked.title, self.asked.veil(text))
-        if 0 < room <= len(chunk):
+        if 0 < room <= whole:
             log.warning("%s says more, which is not kept", self.asked.title)
 
     def stray(self, what: str) -> None:

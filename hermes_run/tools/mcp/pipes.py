@@ -139,6 +139,7 @@ async def _hear(ends: _Ends, line: Line, heard: anyio.Event) -> None:
     """Take in the standard error to its end."""
     async for chunk in _chunks(ends.stderr):
         line.complain(chunk)
+    line.complain(b"")
     heard.set()
 
 

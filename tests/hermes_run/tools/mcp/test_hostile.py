@@ -134,6 +134,7 @@ async def test_a_pause_stands_before_every_start_but_the_first(
     async def note(seconds: float) -> None:
         pauses.append(seconds)
 
+    monkeypatch.setattr(pipes, "REAP_S", 0.1)
     monkeypatch.setattr("hermes_run.tools.mcp.client.anyio.sleep", note)
     patience = Patience(pause_s=0.5, deaths=4)
     entry = raw()
