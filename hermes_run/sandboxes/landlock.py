@@ -9,9 +9,9 @@ their temporary folder. Whatever Landlock does not bound, a filter of system cal
   there, how large it is and whose, can be seen everywhere, and so can the ids of processes.
 - Without a network there is no loopback either, and there are never sockets that are files: what
   one call serves, another can't connect to.
-- Root's sessions get a uid of their own only where that can reach the workspace. Otherwise, and for
-  ordinary users, the processes of a session are counted only now and then, and permissions and
-  times of files are changed for them by somebody outside.
+- Root's sessions get a uid of their own only where that can reach the workspace. Otherwise they
+  stay root's, without a capability, and those of an ordinary user are that user's. Then somebody
+  outside counts their processes, and changes permissions and times of files for them.
 """
 
 from __future__ import annotations
@@ -50,9 +50,6 @@ ENDED_S = 15.0
 """How long the end of a session's processes may take."""
 
 _FIFO = "over"
-
-_CEILING = 16
-"""So many times its allowance, the system stops a session's uid before anybody has counted."""
 
 _DEVICES = tuple(f"/dev/{name}" for name in ("full", "null", "random", "urandom", "zero"))
 
@@ -155,25 +152,22 @@ class Landlock:
             paths=paths,
             network=networked,
             uid=uid,
-            limits=self._limits(uid),
+            limits=self._limits(),
             folder=roots[0],
             filter=program(machine, filtering).hex(),
             calls={str(number): name for number, name in calls.items()},
             roots=roots,
-            processes=self._allowance.processes if uid is None else None,
+            processes=self._allowance.processes,
             over=str(Path(control).with_name(_FIFO)),
         )
 
-    def _limits(self, uid: int | None) -> dict[str, int]:
+    def _limits(self) -> dict[str, int]:
         limits = {
             resource.RLIMIT_CORE: 0,
             resource.RLIMIT_MEMLOCK: 64 * 1024,
             resource.RLIMIT_MSGQUEUE: 0,
             resource.RLIMIT_NOFILE: 4096,
         }
-        if uid is None:
-            running = int(Path("/proc/loadavg").read_text("ascii").split()[3].partition("/")[2])
-            limits[resource.RLIMIT_NPROC] = running + _CEILING * self._allowance.processes
         return {str(number): value for number, value in limits.items()}
 
     def _commands(self, root: str, temporary: str, site: Site) -> dict[str, str]:

