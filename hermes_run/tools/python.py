@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from hermes_run.sandboxes.clip import Clip, render
 from hermes_run.sandboxes.protocol import Command, Finished
-from hermes_run.tools.call import failure
+from hermes_run.tools.call import GRACE_S, failure
 from hermes_run.tools.schema import tool
 from hermes_run.tools.shell import private_folder
 from hermes_run.tools.tool import Context, Output
@@ -166,7 +166,7 @@ async def _asked(
         limit=room,
         gone=GONE_CODE,
     )
-    seconds = limit + min(limit, 4.0)
+    seconds = limit + 0.8 * min(limit, GRACE_S)
     command = Command(line, seconds, room + HEAD_BYTES, lasting=True)
     try:
         finished = await context.sandbox.run(command)

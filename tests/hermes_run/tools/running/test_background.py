@@ -1,0 +1,180 @@
+"""Commands in the background: what is running, what it said, and how it ended."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+
+from hermes_run.sandboxes.protocol import Command
+from hermes_run.tools import background
+from hermes_run.tools.background_scripts import PART_BYTES
+from hermes_run.tools.tool import Bounds
+
+
+@pytest.fixture
+def start(said):
+    """Start a command in the background and give its id."""
+
+    async def begin(command, **arguments):
+        return (await said("terminal", command=command, background=True, **arguments))["session_id"]
+
+    return begin
+
+
+async def test_a_command_in_the_background_is_told_with_what_it_said_and_how_it_ended(said, start):
+    """Polls give what is new since the last one."""
+    name = await start("echo one; read line < go; echo $line; exit 7")
+    await said("terminal", command="mkfifo go 2>/dev/null; true")
+    assert name == "p1"
+    first = await said("process", action="wait", session_id=name, timeout=1)
+    assert first["output"].startswith("one\n")
+    await said("terminal", command="[ -p go ] && echo two > go; true", timeout=2)
+    last = await said("process", action="wait", session_id=name)
+    assert (last["status"], last["exit_code"]) == ("exited", 7)
+    again = await said("process", action="poll", session_id=name)
+    assert (again["status"], again["exit_code"], again["output"]) == ("exited", 7, "")
+
+
+async def test_it_runs_where_the_shell_is_and_leaves_the_shell_alone(said, start, workspace):
+    """With its folder, variables and functions."""
+    await said("terminal", command="mkdir sub; cd sub; export X=1; f() { echo $X $PWD; }")
+    name = await start("f; cd /; export X=2")
+    waited = await said("process", action="wait", session_id=name)
+    assert waited["output"] == f"1 {workspace}/sub\n"
+    there = await said("terminal", command="pwd; echo $X")
+    assert there["output"] == f"{workspace}/sub\n1\n"
+    name = await start("pwd", workdir="sub")
+    waited = await said("process", action="wait", session_id=name)
+    assert waited["output"] == f"{workspace}/sub\n"
+
+
+async def test_what_is_running_is_listed(said, start):
+    """In the order of the starts."""
+    assert (await said("process", action="list"))["processes"] == []
+    await start("sleep 600")
+    await said("process", action="wait", session_id=await start("exit 3"))
+    listed = (await said("process", action="list"))["processes"]
+    assert [(each["session_id"], each["status"], each["exit_code"]) for each in listed] == [
+        ("p1", "running", None),
+        ("p2", "exited", 3),
+    ]
+    assert listed[0]["uptime_seconds"] >= 0
+
+
+async def test_a_kill_ends_all_that_a_command_has_started(said, start, sandbox):
+    """It may say a last word first."""
+    name = await start("trap 'echo bye; exit 5' TERM; sleep 601 & echo on; wait")
+    await said("process", action="wait", session_id=name, timeout=1)
+    killed = await said("process", action="kill", session_id=name)
+    assert (killed["status"], killed["exit_code"], killed["output"]) == ("exited", 5, "bye\n")
+    left = await sandbox.run(Command("pgrep -f 'sleep 60[1]'", 10, 1000))
+    assert left.output == b""
+    again = await said("process", action="kill", session_id=name)
+    assert (again["status"], again["exit_code"]) == ("exited", 5)
+
+
+async def test_what_does_not_end_when_asked_to_is_killed(said, start):
+    """After two seconds."""
+    name = await start("trap '' TERM; sleep 602; sleep 602")
+    killed = await said("process", action="kill", session_id=name)
+    assert (killed["status"], killed["exit_code"]) == ("exited", 137)
+
+
+async def test_a_command_that_somebody_killed_with_its_shell_is_lost(said, start):
+    """Nobody could note its exit code."""
+    name = await start("echo on; sleep 603")
+    await said("process", action="wait", session_id=name, timeout=1)
+    await said("terminal", command="kill -9 -$(cut -d' ' -f2 $TMPDIR/.hermes-*/p1/pid); sleep 0.2")
+    polled = await said("process", action="poll", session_id=name)
+    assert (polled["status"], polled["exit_code"]) == ("lost", None)
+    await said("terminal", command="rm -rf $TMPDIR/.hermes-*/p1")
+    assert (await said("process", action="poll", session_id=name))["status"] == "lost"
+
+
+async def test_a_number_that_now_belongs_to_another_process_is_not_signalled(said, start):
+    """The time of the start tells them apart."""
+    name = await start("echo on")
+    await said("process", action="wait", session_id=name)
+    other = await start("sleep 604")
+    await said(
+        "terminal",
+        command="(cd $TMPDIR/.hermes-*; rm p1/exit; read p g s < p2/pid; echo $p $g 1 > p1/pid)",
+    )
+    assert (await said("process", action="kill", session_id=name))["status"] == "lost"
+    assert (await said("process", action="poll", session_id=other))["status"] == "running"
+
+
+async def test_the_log_is_bounded_and_says_what_is_gone(said, start, scratch):
+    """The last one to four megabytes are kept."""
+    name = await start("seq 1 1000000")
+    await said("process", action="wait", session_id=name)
+    log = await said("process", action="log", session_id=name, limit=2)
+    assert log["output"].endswith("kept]\n999999\n1000000\n")
+    kept = sum(path.stat().st_size for path in scratch.glob("tmp/.hermes-*/p1/out.*"))
+    assert PART_BYTES <= kept <= 4 * PART_BYTES
+
+
+async def test_a_log_is_read_in_pages(said, start):
+    """From the beginning with an offset, else from the end."""
+    name = await start("seq 1 100")
+    await said("process", action="wait", session_id=name)
+    page = await said("process", action="log", session_id=name, offset=10, limit=2)
+    assert (page["output"], page["total_lines"]) == ("11\n12\n", 100)
+    assert (await said("process", action="log", session_id=name, limit=1))["output"] == "100\n"
+
+
+async def test_long_output_is_cut_so_that_the_json_stays_whole(use, start, said):
+    """Quotes make it longer still."""
+    name = await start("yes '\"' | head -c 100000")
+    output = await use("process", action="wait", session_id=name)
+    assert len(output.content.encode()) <= 4000
+    assert "bytes cut" in json.loads(output.content)["output"]
+
+
+async def test_a_character_that_is_not_complete_waits_for_its_rest(said, start):
+    """A poll may come in the middle of it."""
+    name = await start(r"printf 'a\303'; sleep 0.8; printf '\251b'")
+    first = await said("process", action="wait", session_id=name, timeout=1)
+    texts = [first["output"]]
+    texts.append((await said("process", action="wait", session_id=name))["output"])
+    assert "".join(texts) == "aéb"
+
+
+async def test_there_is_a_bound_to_how_many_run(use, said, start, monkeypatch):
+    """What has ended does not count."""
+    monkeypatch.setattr(background, "RUNNING", 2)
+    await said("process", action="wait", session_id=await start("true"))
+    await start("sleep 605")
+    await start("sleep 605")
+    refused = await use("terminal", command="touch made", background=True)
+    assert refused.status == "error"
+    assert "2 commands run in the background already" in refused.content
+
+
+@pytest.mark.parametrize("arguments", [{}, {"session_id": "p7"}, {"session_id": "../p1"}])
+async def test_a_command_that_was_never_started_is_an_error(use, arguments):
+    """The text says what there is."""
+    output = await use("process", action="poll", **arguments)
+    assert output.status == "error"
+    assert "process(action='list')" in output.content or "None is there" in output.content
+
+
+async def test_a_command_that_can_not_be_started_is_an_error(use, scratch):
+    """No folder to run in, or no folder for its output."""
+    output = await use("terminal", command="true", background=True, workdir="none")
+    assert "No such file" in json.loads(output.content)["error"]
+    for path in scratch.glob("tmp/.hermes-*"):
+        path.rmdir()
+    output = await use("terminal", command="chmod 0 $TMPDIR; rm -rf $TMPDIR; touch $TMPDIR")
+    output = await use("terminal", command="true", background=True)
+    assert "could not be started" in json.loads(output.content)["error"]
+
+
+async def test_a_wait_ends_before_the_limit_of_its_call(use, context, start):
+    """So that it can say how things stand."""
+    name = await start("sleep 606")
+    hurried = msgspec.structs.replace(context, bounds=Bounds(timeout_s=1.2, output_bytes=4000))
+    output = await use("process", hurried, action="wait", session_id=name, timeout=600)
+    assert json.loads(output.content)["status"] == "running"
