@@ -16,11 +16,11 @@ from hermes_run.errors import SandboxError, ungrouped
 from hermes_run.sandboxes.docker.address import find_address
 from hermes_run.sandboxes.docker.body import TEMPORARY, Person, Plan, Traits, body, person
 from hermes_run.sandboxes.docker.engine import Engine, open_engine
-from hermes_run.sandboxes.docker.handing import hand_over
 from hermes_run.sandboxes.docker.images import Images, check_image
 from hermes_run.sandboxes.docker.owner import OWNER, WALL, Owner, is_gone, labels, this_process
 from hermes_run.sandboxes.docker.scripts import PROBE, read_probed
 from hermes_run.sandboxes.docker.session import Container
+from hermes_run.sandboxes.ownership import hand_over
 from hermes_run.sandboxes.protocol import Sandbox
 from hermes_run.sandboxes.wall import WORKSPACE, Allowance, Site
 
@@ -142,7 +142,7 @@ def _prepare(plan: Plan) -> None:
     plan.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
     if plan.person.owner is not None:
         for folder in (plan.folder, plan.temporary):
-            hand_over(folder, plan.person.owner)
+            hand_over(str(folder), plan.person.owner)
 
 
 async def _try_out(container: Container, site: Site) -> None:

@@ -12,7 +12,7 @@ import re
 import struct
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -200,7 +200,9 @@ async def image(request: web.Request) -> web.Response:
 async def pull(request: web.Request) -> web.StreamResponse:
     """Pull an image, with its progress as lines."""
     engine = request.app[ENGINE]
-    name = request.query["fromImage"]
+    name = request.query["fromImage"].removeprefix("docker.io/library/")
+    tag = request.query.get("tag", "latest")
+    name = name if tag == "latest" else f"{name}:{tag}"
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(request)
     await response.write(b'{"status": "Pulling from somewhere"}\r\n')
@@ -318,28 +320,53 @@ async def execute(request: web.Request) -> web.StreamResponse:
             "Upgrade": "tcp",
         },
     )
-    response.force_close()
     await response.prepare(request)
-    transport = request.transport
-    assert transport is not None
+    wire = Wire(request)
     assert process.stdout is not None
     assert process.stderr is not None
-    sending = asyncio.gather(
-        send(STDOUT, process.stdout, response),
-        send(STDERR, process.stderr, response),
-        process.wait(),
-    )
-    with suppress(ConnectionError):
-        await sending
-    transport.close()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(send(STDOUT, process.stdout, wire))
+        group.create_task(send(STDERR, process.stderr, wire))
+        group.create_task(process.wait())
+    wire.transport.close()
     return response
 
 
-async def send(number: int, source: asyncio.StreamReader, response: web.StreamResponse) -> None:
+class Wire(asyncio.Protocol):
+    """A connection that is no HTTP any more; a client that has said its last may still listen."""
+
+    def __init__(self, request: web.Request) -> None:
+        assert request.transport is not None
+        self.transport = request.transport
+        self.before = request.protocol
+        self.free = asyncio.Event()
+        self.free.set()
+        self.transport.set_protocol(self)
+
+    def pause_writing(self) -> None:
+        """Wait until the client has read."""
+        self.free.clear()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self.free.set()
+
+    def eof_received(self) -> bool:
+        """Leave the other direction open."""
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let the server know, which has forgotten about it."""
+        self.free.set()
+        self.before.connection_lost(exc)
+
+
+async def send(number: int, source: asyncio.StreamReader, wire: Wire) -> None:
     """Pass on one stream of a command until its end; drop it where nobody listens any more."""
     while chunk := await source.read(32_768):
-        with suppress(ConnectionError):
-            await response.write(struct.pack(">BxxxL", number, len(chunk)) + chunk)
+        if not wire.transport.is_closing():
+            wire.transport.write(struct.pack(">BxxxL", number, len(chunk)) + chunk)
+            await wire.free.wait()
 
 
 @routes.get("/exec/{name}/json")
