@@ -3,7 +3,8 @@
 A session has a file system of its own (:mod:`~hermes_run.sandboxes.sysroot`, its workspace, a
 temporary folder), its own processes, its own network with nothing in it but a loopback, its own
 users with no rights at all, and fewer system calls (:mod:`~hermes_run.sandboxes.seccomp`). It lives
-from opening to closing, and its pid namespace takes with it whatever was started.
+from opening to closing, and its pid namespace takes with it whatever was started. The supervisor is
+the first process in there: nobody inside can kill it.
 
 An ordinary user needs one bubblewrap for that. For root it would run as root, from whom less is
 kept, and as somebody else it can't reach what lies below a folder of root's: so root's bubblewrap
@@ -63,10 +64,12 @@ COUNTING = (5, 14)
 _WALL = "/wall"
 _SYSTEM = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
+# As the first process there would be bubblewrap, whose program belongs to an ordinary user and lies
+# on a mount of this machine: commands could change its rights by /proc/1/exe.
 _ALONE = (
     *("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
     *("--disable-userns", "--uid", str(UID), "--gid", str(UID), "--hostname", HOST),
-    *("--cap-drop", "ALL", "--new-session", "--die-with-parent", "--clearenv"),
+    *("--cap-drop", "ALL", "--new-session", "--die-with-parent", "--clearenv", "--as-pid-1"),
 )
 
 _INSTALL = (
