@@ -17,6 +17,7 @@ from hermes_run.models.source import Source, open_source
 from hermes_run.prompts import Prompt, Reading, Reject
 from hermes_run.run import Run, open_run
 from hermes_run.tools.opening import open_stock
+from hermes_run.tools.own import load_tools
 from hermes_run.tools.tool import Tool
 from recorder.json_text import encode
 from recorder.messages import Json
@@ -57,7 +58,7 @@ async def run_many(
     own = tuple(tools)
     named = tuple(each for each in own if isinstance(each, str))
     settings = _settings(model, {**options, "tools": named})
-    made = [each for each in own if not isinstance(each, str)]
+    made = [tool for each in own for tool in _loaded(each)]
     async with AsyncExitStack() as stack:
         stack.enter_context(ungrouped())
         stock = await stack.enter_async_context(open_stock(settings, made))
@@ -96,6 +97,10 @@ def _settings(model: str | Model, options: dict[str, Any]) -> Settings:
         raise UsageError(f"{error}: options are the fields of hermes_run.Settings") from error
     check(settings)
     return settings
+
+
+def _loaded(tool: Tool | str) -> tuple[Tool, ...]:
+    return load_tools((tool,)) if isinstance(tool, str) else (tool,)
 
 
 def _several(value: str | Iterable[str]) -> tuple[str, ...]:

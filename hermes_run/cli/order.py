@@ -14,7 +14,9 @@ from hermes_run.prices import read_prices
 from hermes_run.prompts import check_file, count_rows, read_prompts
 from hermes_run.run import name_run
 from hermes_run.run_json import RUN
+from hermes_run.tools.own import load_tools
 from hermes_run.tools.shelf import Shelf
+from hermes_run.tools.tool import Tool
 from recorder.errors import RunExistsError, RunLockedError
 from recorder.lock import holder
 from recorder.run_directory import JOURNAL, was_begun
@@ -24,11 +26,15 @@ _STEM = 100
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What is to be run, and where it is recorded; ``rows`` may count blanks."""
+    """What is to be run, with which tools of one's own, and where it is recorded.
+
+    ``rows`` may count blanks.
+    """
 
     prompts: Path
     directory: Path
     settings: Settings
+    tools: tuple[Tool, ...]
     rows: int
 
 
@@ -36,7 +42,8 @@ def make_order(prompts: Path, settings: Settings) -> Order:
     """Check everything that needs no network.
 
     Raises:
-        UsageError: the prompts file, the file of prices or so many sessions at once can't be used.
+        UsageError: the prompts file, a tool of one's own, the file of prices or so many sessions at
+            once can't be used.
         RunExistsError: there is a run of that name already.
         RunLockedError: it is going on.
     """
@@ -48,7 +55,7 @@ def make_order(prompts: Path, settings: Settings) -> Order:
     rows = count_rows(prompts)
     if settings.limit is not None:
         rows = min(rows, settings.limit)
-    return Order(prompts, directory, settings, rows)
+    return Order(prompts, directory, settings, load_tools(settings.tools), rows)
 
 
 def _refuse_a_run(directory: Path) -> None:

@@ -33,7 +33,9 @@ from hermes_run.run_json import folder_of, read_run_json
 from hermes_run.sandboxes.fencing import fence
 from hermes_run.shared import read_prefill
 from hermes_run.tools.opening import open_stock
+from hermes_run.tools.own import load_tools
 from hermes_run.tools.shelf import Shelf, odds, whole
+from hermes_run.tools.tool import Tool
 from hermes_run.words import clean
 from recorder import files
 from recorder.errors import CorruptJournalError
@@ -53,6 +55,7 @@ class Again(msgspec.Struct, frozen=True):
     directory: Path
     settings: Settings
     options: ResumeOptions
+    tools: tuple[Tool, ...] = ()
 
     @property
     def choices(self) -> Choices:
@@ -64,7 +67,7 @@ def resume_run(run: Path, settings: Settings, options: ResumeOptions) -> int:
     """Go on with the run in the directory *run*; gives the exit code."""
     try:
         _check(run, settings)
-        again = Again(run, settings, options)
+        again = Again(run, settings, options, _tools(run, settings))
         return anyio.run(_listening, again)
     except CorruptJournalError as error:
         return tell(Fault(1, _damaged(run, error)), run)
@@ -85,6 +88,18 @@ def _check(directory: Path, settings: Settings) -> None:
         raise UsageError(f"resume has no --dry-run; what is left: `hermes-run status {directory}`")
 
 
+def _tools(directory: Path, settings: Settings) -> tuple[Tool, ...]:
+    """Load the tools of one's own, from where the run was begun.
+
+    Raises:
+        UsageError: one can't be used.
+        RunDirectoryError: there is no run of this command.
+    """
+    if not settings.tools:
+        return ()
+    return load_tools(settings.tools, folder_of(read_run_json(directory)))
+
+
 async def _listening(again: Again) -> int:
     """Go on; a signal that comes before anything goes on ends it at once."""
     async with listen() as signals:
@@ -99,7 +114,7 @@ async def _listening(again: Again) -> int:
 async def _resume(again: Again, signals: Signals) -> Report:
     async with own_existing(again.directory):
         folder = folder_of(read_run_json(again.directory))
-        async with open_stock(again.settings, folder=folder) as stock:
+        async with open_stock(again.settings, again.tools, folder) as stock:
             with _draft_of(again.directory / REJECTS) as rejects:
                 past = await _look_back(again, stock.shelf, rejects)
                 report = await _go_on(again, past, stock.shelf, signals)

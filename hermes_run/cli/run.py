@@ -49,7 +49,7 @@ async def _listening(order: Order) -> int:
     """Do what is ordered; a signal that comes before there is a run ends it at once."""
     async with listen() as signals:
         with signals.everything:
-            async with open_stock(order.settings) as stock:
+            async with open_stock(order.settings, order.tools) as stock:
                 return await _do(order, stock, signals)
     return 128 + (signals.first or 0)
 

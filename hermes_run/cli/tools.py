@@ -14,6 +14,7 @@ from hermes_run.cli.output import result
 from hermes_run.config import Settings
 from hermes_run.tools.lack import needs
 from hermes_run.tools.opening import gather
+from hermes_run.tools.own import load_tools
 from hermes_run.tools.shelf import Shelf, Toolset, lacking, resolve
 from hermes_run.tools.tool import Tool
 from hermes_run.words import clean
@@ -66,16 +67,16 @@ class Shown(msgspec.Struct, frozen=True):
 def show_tools(settings: Settings, *, as_json: bool = False) -> int:
     """Print what a run with *settings* could use; gives the exit code."""
     try:
-        shown = anyio.run(_look, settings)
+        shown = anyio.run(_look, settings, load_tools(settings.tools))
     except Exception as error:  # noqa: BLE001  # the screen gets a sentence
         return tell(explain(error, Path()), Path())
     result(encode(msgspec.to_builtins(shown)).decode() if as_json else "\n".join(describe(shown)))
     return 0
 
 
-async def _look(settings: Settings) -> Shown:
+async def _look(settings: Settings, tools: tuple[Tool, ...]) -> Shown:
     """Put everything on the shelf, servers included, and look at it."""
-    async with gather(replace(settings, toolsets=(), distribution=None)) as stock:
+    async with gather(replace(settings, toolsets=(), distribution=None), tools) as stock:
         return look(stock.shelf)
 
 

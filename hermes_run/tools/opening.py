@@ -1,4 +1,4 @@
-"""Open the shelf of a run: read the file of toolsets, load tools, start servers."""
+"""Open the shelf of a run: read the file of toolsets, start servers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from anyio import to_thread
 from hermes_run.config import Settings
 from hermes_run.errors import UsageError, ungrouped
 from hermes_run.tools.mcp.servers import Servers, open_servers
-from hermes_run.tools.own import load_tools
 from hermes_run.tools.sets_file import Sets, read_sets
 from hermes_run.tools.shelf import Shelf, whole
 from hermes_run.tools.stocking import Brought, make_shelf
@@ -41,8 +40,8 @@ async def open_stock(
 
     Args:
         settings: what is asked for.
-        own: tools beside those that the settings name.
-        folder: where modules and programs are looked for; by default the current one.
+        own: the tools of one's own, loaded.
+        folder: where programs of servers run; by default the current one.
 
     Raises:
         UsageError: something can't be used; the text says what to type.
@@ -59,10 +58,10 @@ async def gather(
     """Do what :func:`open_stock` does, whether or not a run could use it.
 
     Raises:
-        UsageError: something can't be read, loaded or started.
+        UsageError: something can't be read or started.
     """
     sets = await to_thread.run_sync(load_sets, settings.toolsets_file)
-    tools = (*own, *load_tools(settings.tools, folder))
+    tools = tuple(own)
     async with AsyncExitStack() as stack:
         servers: Servers | None = None
         if settings.mcp is not None:

@@ -154,6 +154,7 @@ def test_a_run_goes_on_only_with_the_draws_that_it_was_begun_with(
         assert len((tmp_path / "runs/r/trajectories.jsonl").read_text().splitlines()) == 6
 
 
+@pytest.mark.slow
 def test_a_server_backs_what_a_distribution_draws(command, prompts, tmp_path: Path):
     """Its tools are what the sessions get; a server that no prompt gets is said."""
     pytest.importorskip("mcp")
@@ -170,3 +171,22 @@ def test_a_server_backs_what_a_distribution_draws(command, prompts, tmp_path: Pa
     assert session.started.toolsets == ("browser",)
     assert [tool["function"]["name"] for tool in session.tools] == ["browser_echo"]
     assert command("resume", "runs/r", "--samples", 2).code == 0
+
+
+def test_tools_of_ones_own_are_found_again_where_the_run_was_begun(
+    command, prompts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The run goes on from another folder, with the tools of the file as they are now."""
+    file = tmp_path / "drawn_tools.py"
+    file.write_text("def loose(text: str) -> str:\n    return text\n")
+    typed = ["--model", "simulated", "--tools", "drawn_tools.py:loose", "--name", "r"]
+    assert command(*typed, prompts({"prompt": "What is love?"})).code == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert command("resume", "../runs/r", "--samples", 2).code == 0
+    for session in fold_journal(tmp_path / "runs/r/journal").sessions.values():
+        assert "loose" in [tool["function"]["name"] for tool in session.tools]
+    file.unlink()
+    done = command("resume", "../runs/r", "--samples", 3)
+    assert done.code == 2
+    assert "drawn_tools.py" in done.err

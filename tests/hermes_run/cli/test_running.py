@@ -61,7 +61,7 @@ def test_sixty_four_requests_are_in_flight_at_once(command, prompts, serve, repl
     assert done.code == 0
     assert all_are_there.is_set()
     names = [tool["function"]["name"] for tool in asked[0]["tools"]]
-    assert names == ["terminal", "read_file", "write_file", "patch", "search_files"]
+    assert names == ["terminal", "process", "read_file", "write_file", "patch", "search_files"]
     assert {one["id"] for one in rows_of(done.out)} == {
         f"row-{number}-{sample}" for number in range(64) for sample in range(4)
     }

@@ -99,6 +99,7 @@ def test_ones_own_tools_toolsets_and_distributions_are_shown(command, own):
     assert "The weather, seen: weather, all of search [toolsets file]" in text
 
 
+@pytest.mark.slow
 def test_servers_are_asked_for_their_tools(command, own, tmp_path: Path):
     """Each is a toolset of its name, and backs what a toolset of the file takes from it."""
     pytest.importorskip("mcp")
