@@ -6,8 +6,6 @@ it, which may be sooner or much later, so the engine is asked again and again, m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import anyio
 import msgspec
 
@@ -78,29 +76,24 @@ async def follow(output: Output, command: Command) -> int | None:
 
 
 async def exit_code(output: Output) -> int:
-    """Wait for the end of a command."""
-    for pause in _pauses(20 * SOON_S):
+    """Wait for the end of a command, which is most often when it has no more to say."""
+    pause = 20 * SOON_S
+    while not output.ended.is_set():
         with anyio.move_on_after(pause):
             await output.ended.wait()
-            break
         if (code := await output.execution.exit_code()) is not None:
             return code
-    for pause in _pauses(SOON_S):
-        if (code := await output.execution.exit_code()) is not None:
-            return code
+        pause = min(pause * 1.5, SELDOM_S)
+    pause = SOON_S
+    while (code := await output.execution.exit_code()) is None:
         await anyio.sleep(pause)
-    raise AssertionError  # there is always another pause
+        pause = min(pause * 1.5, SELDOM_S)
+    return code
 
 
 async def _stop_soon_after(output: Output, codes: list[int], scope: anyio.CancelScope) -> None:
     codes.append(await exit_code(output))
     scope.deadline = anyio.current_time() + LINGER_S
-
-
-def _pauses(pause: float) -> Iterator[float]:
-    while True:
-        yield pause
-        pause = min(pause * 1.5, SELDOM_S)
 
 
 class Said(msgspec.Struct, frozen=True):

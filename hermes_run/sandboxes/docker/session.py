@@ -61,6 +61,7 @@ class Container:
         line = checked(command.line).decode()
         folder = await self._folder(command.directory)
         argv = _script(RUN, line, folder, self.shell, "lasting" if command.lasting else "")
+        self._check()
         finished = await self._try(argv, command)
         if isinstance(finished, str):
             # All its processes were killed, or there is no room for another one.
@@ -68,8 +69,7 @@ class Container:
             finished = await self._try(argv, command)
         if isinstance(finished, str):
             raise SandboxError(f"a container starts no command any more: {finished}")
-        if self._broken:
-            raise SandboxError(self._broken)
+        self._check()
         return finished
 
     async def ask(self, script: str, *arguments: str) -> Said:
@@ -118,6 +118,10 @@ class Container:
                 os.close(root.descriptor)
         with anyio.move_on_after(END_S, shield=True), suppress(SandboxError):
             await self._engine.remove(self._name)
+
+    def _check(self) -> None:
+        if self._broken:
+            raise SandboxError(self._broken)
 
     async def _try(self, argv: tuple[str, ...], command: Command) -> Finished | str:
         """Run a command; where it was not started, give what was said about that."""

@@ -89,7 +89,9 @@ class Machine:
             is_link = Path(path).is_symlink()
             argv += ["--symlink", str(Path(path).readlink()), path] if is_link else []
             argv += [] if is_link else ["--ro-bind", path, path]
-        argv += ["--proc", "/proc", "--dev", "/dev"]
+        # For an ordinary user a new /dev would need a namespace in another that can't be entered.
+        argv += ["--dev", "/dev"] if os.geteuid() == 0 else ["--dev-bind", "/dev", "/dev"]
+        argv += ["--proc", "/proc"]
         for mount in self.body["HostConfig"].get("Mounts", ()):
             argv += ["--bind", mount["Source"], mount["Target"]]
         for path in self.body["HostConfig"]["Tmpfs"]:

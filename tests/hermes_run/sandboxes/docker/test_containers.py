@@ -329,3 +329,13 @@ async def test_there_is_no_wall_without_the_client(monkeypatch):
     with pytest.raises(UsageError, match=r"pip install 'hermes-run\[docker\]'"):
         async with open_docker_wall(Allowance(), None):
             pytest.fail("opened")
+
+
+async def test_any_other_module_that_is_missing_is_no_matter_of_the_client(monkeypatch):
+    """It is a fault of ours, and not hidden behind advice."""
+    modules = __import__("sys").modules
+    monkeypatch.delitem(modules, "hermes_run.sandboxes.docker.wall", False)
+    monkeypatch.setitem(modules, "hermes_run.sandboxes.docker.engine", None)
+    with pytest.raises(ModuleNotFoundError):
+        async with open_docker_wall(Allowance(), None):
+            pytest.fail("opened")

@@ -216,6 +216,16 @@ async def test_an_image_without_a_shell_is_no_use(engine, site, monkeypatch):
                 pytest.fail("opened")
 
 
+async def test_an_image_whose_shell_hangs_is_no_use(engine, soon, site, monkeypatch):
+    """Nobody waits for it."""
+    monkeypatch.setattr(walls, "PROBE", LONG)
+    async with open_docker_wall(ALLOWANCE, "here") as wall:
+        with pytest.raises(SandboxError, match="did not answer in time"):
+            async with wall.open(site):
+                pytest.fail("opened")
+    assert engine.containers == {}
+
+
 async def test_a_command_that_can_not_be_ended_from_inside_is_ended_from_outside(
     engine, wall, site, monkeypatch
 ):
@@ -237,6 +247,8 @@ async def test_a_command_that_can_not_be_ended_at_all_breaks_its_sandbox(
         engine.faults.append(Fault("POST /containers/.*/restart", 500))
         with pytest.raises(SandboxError, match="can't be ended"):
             await run(sandbox, LONG, timeout_s=0.2)
+        with pytest.raises(SandboxError, match="can't be ended"):
+            await run(sandbox, "true")
 
 
 async def test_an_engine_that_dies_with_a_command_is_a_broken_sandbox(engine, soon, wall, site):
