@@ -20,8 +20,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import importlib
+import itertools
 import os
 import re
+import secrets
 import shutil
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AbstractAsyncContextManager
@@ -33,7 +35,7 @@ from anyio import to_thread
 from hermes_run.errors import SandboxError
 from hermes_run.sandboxes.launch import Launch
 from hermes_run.sandboxes.machine import open_machine
-from hermes_run.sandboxes.ownership import hand_over
+from hermes_run.sandboxes.ownership import UIDS, hand_over
 from hermes_run.sandboxes.protocol import Sandbox
 from hermes_run.sandboxes.seccomp import program
 from hermes_run.sandboxes.syscalls import ARCHITECTURES
@@ -51,9 +53,6 @@ from hermes_run.sandboxes.sysroot import (
 )
 from hermes_run.sandboxes.wall import WORKSPACE, Allowance, Site
 from hermes_run.sandboxes.without import refuse_image
-
-OWNER = 65533
-"""Whom root's sandboxes run as: a uid that distributions and systemd leave to nobody."""
 
 SHARED_BYTES, SHARED_PART = 256 * 2**20, 8
 """``/dev/shm`` is so large, or that part of a session's memory where it is less."""
@@ -85,6 +84,9 @@ class Bubblewrap:
 
     def __init__(self, allowance: Allowance) -> None:
         self._allowance = allowance
+        first = secrets.randbelow(len(UIDS))
+        # Each session has another: what the kernel counts by user is then counted for it alone.
+        self._owners = itertools.cycle([*UIDS[first:], *UIDS[:first]])
 
     def open(self, site: Site) -> AbstractAsyncContextManager[Sandbox]:
         """Open a session's sandbox.
@@ -104,7 +106,7 @@ class Bubblewrap:
                 yield sandbox
 
     def _launch(self, site: Site, descriptor: int) -> Launch:
-        owner = OWNER if os.geteuid() == 0 else None
+        owner = next(self._owners) if os.geteuid() == 0 else None
         try:
             furnish(self._sysroot, site.scratch)
             if owner is not None:
@@ -115,7 +117,7 @@ class Bubblewrap:
         inner = (*_ALONE, *self._within(), "--seccomp", str(descriptor), "--")
         direct = (str(self._bwrap), *mounts, *inner)
         return Launch(
-            argv=direct if owner is None else self._as_owner(mounts, inner),
+            argv=direct if owner is None else self._as_owner(owner, mounts, inner),
             environment={},
             descriptors=(descriptor,),
             root=WORKSPACE,
@@ -123,7 +125,7 @@ class Bubblewrap:
             control=CONTROL,
             commands=self._commands(site),
             owner=owner,
-            counted=_kernel() >= COUNTING,
+            counted=owner is not None or _kernel() >= COUNTING,
         )
 
     def _commands(self, site: Site) -> dict[str, str]:
@@ -147,13 +149,15 @@ class Bubblewrap:
             *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORKSPACE),
         )
 
-    def _as_owner(self, mounts: tuple[str, ...], inner: tuple[str, ...]) -> tuple[str, ...]:
-        """Put the file system together as root, then go on as :data:`OWNER`."""
+    def _as_owner(
+        self, owner: int, mounts: tuple[str, ...], inner: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        """Put the file system together as root, then go on as *owner*."""
         setpriv = shutil.which("setpriv", path=_SYSTEM)
         if setpriv is None:
             raise SandboxError("the program setpriv is not there: `apt install util-linux`")
         binary, shown = _shown(self._bwrap)
-        change = (setpriv, f"--reuid={OWNER}", f"--regid={OWNER}", "--clear-groups")
+        change = (setpriv, f"--reuid={owner}", f"--regid={owner}", "--clear-groups")
         rights = ("--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--pdeathsig=KILL")
         seen = [part for top in tops(self._sysroot) for part in ("--ro-bind", top, top)]
         writable = ("--bind", WORKSPACE, WORKSPACE, "--bind", TEMPORARY, TEMPORARY)

@@ -91,8 +91,11 @@ def survey(*, networked: bool) -> Sysroot:
     python = _python(folders)
     files, file_links = _settings([*_FILES, "resolv.conf"] if networked else _FILES)
     etc = [str(found) for pattern in _FOLDERS for found in sorted(Path("/etc").glob(pattern))]
-    # A link among them would be followed to what nobody has chosen.
-    folders += [folder for folder in etc if os.path.realpath(folder) == folder]
+    # A link stays one: followed, it could lead to what nobody has chosen.
+    folders += [name for name in etc if os.path.realpath(name) == name]
+    file_links |= {
+        name.removeprefix("/etc/"): os.path.realpath(name) for name in etc if name not in folders
+    }
     return Sysroot(
         folders=(*folders, *{str(Path(*Path(name).parts[:3])): 0 for name in optional}, *python),
         links=links,
