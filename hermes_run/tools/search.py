@@ -10,6 +10,7 @@ so that no FIFO holds it up.
 from __future__ import annotations
 
 import posixpath
+import re
 import shlex
 from typing import Annotated, Literal
 
@@ -36,8 +37,13 @@ BAD_PATTERN = 2
 
 Mode = Literal["content", "files_only", "count"]
 
+_DIGIT = re.compile(r"(?<!\\)\\d")
+
 # Who looks into the files, who names those with a match, and who leaves out those that have a NUL.
+# Where there is only a small grep, as busybox has it, binary files stay, and POSIX patterns are
+# what there is.
 _LOOK = r"""
+pattern={pattern}
 if command -v rg >/dev/null 2>&1; then
 look='rg --no-config --no-messages --color never --no-heading -j1 -a -E none --engine auto'
 names="$look -l -0"
@@ -49,11 +55,14 @@ text='env LC_ALL=C grep -s -L -a -Z -P \x00 --'
 else
 look='grep -s -E'
 names=
+pattern={posix}
 fi
-fault=$(printf '' | $look -e {pattern} 2>&1)
-[ $? -le 1 ] || {{ printf '%s' "$fault"; exit {bad_pattern}; }}
+fault=$(echo | $look -e "$pattern" 2>&1 >/dev/null)
+if [ $? -gt 1 ] || [ -z "$names" ] && [ -n "$fault" ]; then
+printf '%s' "$fault"; exit {bad_pattern}
+fi
 chosen() {{
-if [ "$names" ]; then found | xargs -0 -r $names -e {pattern} -- | xargs -0 -r $text
+if [ "$names" ]; then found | xargs -0 -r $names -e "$pattern" -- | xargs -0 -r $text
 else found; fi; }}
 """
 
@@ -66,9 +75,9 @@ _LISTED = r"""tr '\n\0' '?\n'"""
 _PAGED = "cut -b 1-{width} | tail -n +{first} | head -n {lines}"
 
 _CONTENT: dict[Mode, str] = {
-    "content": "chosen | xargs -0 -r $look -nH {around} -e {pattern} -- 2>/dev/null",
-    "files_only": "chosen | xargs -0 -r $look -l -e {pattern} -- 2>/dev/null",
-    "count": "chosen | xargs -0 -r $look -c -H -e {pattern} -- 2>/dev/null | grep -v ':0$'",
+    "content": 'chosen | xargs -0 -r $look -nH {around} -e "$pattern" -- 2>/dev/null',
+    "files_only": 'chosen | xargs -0 -r $look -l -e "$pattern" -- 2>/dev/null',
+    "count": "chosen | xargs -0 -r $look -c -H -e \"$pattern\" -- 2>/dev/null | grep -v ':0$'",
 }
 
 _NAMES: dict[Mode, str] = {
@@ -165,13 +174,14 @@ def _command(search: _Search, target: str, folder: str, bounds: Bounds) -> Comma
         size="" if by_name else f"-size -{FILE_BLOCKS}",
     )
     pattern = shlex.quote(search.pattern)
-    look = "" if by_name else _LOOK.format(pattern=pattern, bad_pattern=BAD_PATTERN)
+    posix = shlex.quote(_DIGIT.sub("[0-9]", search.pattern))
+    look = _LOOK.format(pattern=pattern, posix=posix, bad_pattern=BAD_PATTERN)
     show = (_NAMES if by_name else _CONTENT)[search.mode].format(
-        pattern=pattern, around=f"-C {search.around}" if search.around else ""
+        around=f"-C {search.around}" if search.around else ""
     )
     paged = _PAGED.format(width=LINE_BYTES, first=search.offset + 1, lines=search.lines)
     return Command(
-        f"{found}\n{look}\n{show} | {paged}",
+        f"{found}\n{'' if by_name else look}\n{show} | {paged}",
         timeout_s=min(SEARCH_S, bounds.timeout_s),
         limit=search.lines * (LINE_BYTES + 1),
         directory=folder,

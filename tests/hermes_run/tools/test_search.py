@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 
 from hermes_run.tools import search
+
+PROGRAMS = ("bash", "cut", "env", "find", "grep", "head", "sort", "tail", "tr", "wc", "xargs")
+
+
+@pytest.fixture(params=["rg", "grep", "busybox"])
+def searcher(request, tmp_path, monkeypatch):
+    """Leave only one program on the PATH that looks into files."""
+    if shutil.which(request.param) is None:
+        pytest.skip(f"{request.param} is not installed")
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in (*PROGRAMS, *(["rg"] if request.param == "rg" else [])):
+        is_boxed = request.param == "busybox" and name != "bash"
+        (folder / name).symlink_to(shutil.which("busybox" if is_boxed else name))
+    monkeypatch.setenv("PATH", str(folder))
+    return request.param
 
 
 @pytest.fixture
@@ -51,8 +68,10 @@ def tree(workspace):
         ({"pattern": "secret"}, []),
     ],
 )
-async def test_content_is_found_by_regular_expression(use, tree, arguments, lines):
+async def test_content_is_found_by_regular_expression(searcher, use, tree, arguments, lines):
     """In regular files only, in the order of their paths, with paths from the workspace on."""
+    if searcher == "busybox":
+        (tree / "binary.py").unlink()
     output = await use("search_files", **arguments)
     assert output.status == "ok"
     if not lines:
@@ -82,7 +101,7 @@ async def test_content_is_found_by_regular_expression(use, tree, arguments, line
         ),
     ],
 )
-async def test_files_are_found_by_name(use, tree, arguments, lines):
+async def test_files_are_found_by_name(searcher, use, tree, arguments, lines):
     """By name, or by path where the pattern has a slash."""
     output = await use("search_files", target="files", **arguments)
     assert output.content.split("\n") == lines
@@ -110,11 +129,13 @@ async def test_results_fill_no_more_than_the_room_there_is(use, workspace):
     output = await use("search_files", pattern="x", limit=100)
     assert len(output.content.encode()) <= 4000
     assert output.bytes is None
-    assert output.content.endswith("[the first 7 results; go on with offset=7, or narrow the search]")
+    assert output.content.endswith(
+        "[the first 7 results; go on with offset=7, or narrow the search]"
+    )
 
 
 @pytest.mark.parametrize("pattern", ["(", "[a", "*(", "a\0b"])
-async def test_a_pattern_that_is_none_is_an_error(use, said, tree, pattern):
+async def test_a_pattern_that_is_none_is_an_error(searcher, use, said, tree, pattern):
     """The model is told what is wrong with it."""
     output = await use("search_files", pattern=pattern)
     assert output.status == "error"
@@ -161,3 +182,85 @@ async def test_huge_files_are_left_out_of_the_content_and_not_of_the_names(use, 
         file.truncate(1 << 34)
     assert "Nothing found" in (await use("search_files", pattern="needle")).content
     assert (await use("search_files", pattern="sp*", target="files")).content == "sparse"
+
+
+@pytest.fixture
+def odd_tree(workspace):
+    """Fill the workspace with files that programs look into differently."""
+    (workspace / ".gitignore").write_text("ignored\nb.txt\n")
+    (workspace / ".ignore").write_text("c.txt\n")
+    (workspace / ".git").mkdir()
+    for path, content in {
+        "a-b/x": b"needle\n",
+        "a/x": b"one\nneedle 1\ntwo\nthree\nfour\nneedle 2\nfive\n",
+        "a.txt": b"needle",
+        "b.txt": b"needle\r\n",
+        "c.txt": b"Needle needle\n",
+        "ignored": b"needle\n",
+        "latin": b"caf\xe9 needle\n",
+        "late": b"needle\n" + b"x\n" * 50_000 + b"\0",
+        "bin": b"needle\n\0",
+        "bom": "\ufeffneedle\n".encode(),
+        "wide": "\ufeffneedle\n".encode("utf-16-le"),
+        "empty": b"",
+        "it's": "a needle \u00e9\n".encode(),
+    }.items():
+        (workspace / path).parent.mkdir(exist_ok=True)
+        (workspace / path).write_bytes(content)
+    return workspace
+
+
+FOUND = ["a-b/x", "a.txt", "a/x", "b.txt", "bom", "c.txt", "ignored", "it's", "latin"]
+
+
+@pytest.mark.parametrize("searcher", ["rg", "grep"], indirect=True)
+async def test_whoever_looks_the_same_is_found_in_the_same_order(searcher, use, odd_tree):
+    """Ignore files count for nothing, a NUL makes a file binary, bytes need no encoding."""
+    paths = await use("search_files", pattern="needle", output_mode="files_only")
+    assert paths.content.split("\n") == FOUND
+    counts = await use("search_files", pattern="needle", output_mode="count")
+    assert counts.content.split("\n") == [f"{path}:{1 + (path == 'a/x')}" for path in FOUND]
+    lines = await use("search_files", pattern=r"(?<!\w)need\w+ [12]$", context=1)
+    assert lines.content.split("\n") == [
+        "a/x-1-one",
+        "a/x:2:needle 1",
+        "a/x-3-two",
+        "--",
+        "a/x-5-four",
+        "a/x:6:needle 2",
+        "a/x-7-five",
+    ]
+    assert "latin:1:caf\ufffd needle" in (await use("search_files", pattern="^caf")).content
+
+
+async def test_a_page_goes_on_where_the_last_one_ended(searcher, use, workspace):
+    """For lines, paths and counts alike."""
+    for name in "abcde":
+        (workspace / name).write_text("x\ny\n")
+    for arguments in (
+        {"pattern": "x"},
+        {"pattern": "x", "output_mode": "files_only"},
+        {"pattern": "x", "output_mode": "count"},
+        {"pattern": "?", "target": "files"},
+    ):
+        whole = (await use("search_files", **arguments)).content.split("\n")
+        assert [line[0] for line in whole] == list("abcde")
+        first = (await use("search_files", **arguments, limit=2)).content.split("\n")
+        assert first[-1] == "[the first 2 results; go on with offset=2, or narrow the search]"
+        then = (await use("search_files", **arguments, limit=2, offset=2)).content.split("\n")
+        assert then[-1] == "[results 3-4; go on with offset=4, or narrow the search]"
+        last = (await use("search_files", **arguments, limit=2, offset=4)).content.split("\n")
+        assert first[:-1] + then[:-1] + last == whole
+    behind = await use("search_files", pattern="x", offset=5)
+    assert behind.content == "Nothing found in . for 'x' after the first 5 results"
+
+
+async def test_files_are_counted(searcher, use, tree):
+    """Hidden ones with the others."""
+    output = await use("search_files", pattern="*.py", target="files", output_mode="count")
+    assert output.content == "5"
+
+
+async def test_a_folder_that_is_not_there_is_answered_with_one_that_is(use, said, tree):
+    """Where a name is alike."""
+    assert "did you mean src?" in said(await use("search_files", pattern="x", path="scr"))
