@@ -31,7 +31,7 @@ from anyio import to_thread
 
 from hermes_run.errors import SandboxError
 from hermes_run.sandboxes.confined import kernel, start
-from hermes_run.sandboxes.confined.restrict import Spec
+from hermes_run.sandboxes.confined.spec import Spec
 from hermes_run.sandboxes.landlock_rules import granted, rules
 from hermes_run.sandboxes.launch import Launch
 from hermes_run.sandboxes.machine import CONTROL, TEMPORARY, open_machine

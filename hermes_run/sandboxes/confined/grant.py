@@ -17,10 +17,13 @@ import fcntl
 import os
 import struct
 import time
-from collections.abc import Mapping, Sequence
 
 from hermes_run.sandboxes.confined.family import descendants
 from hermes_run.sandboxes.confined.kernel import LIBC
+
+TYPE_CHECKING = False  # `typing` takes longer to load than all of this
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 _RECEIVE, _SEND, _IS_VALID = 0xC0502100, 0xC0182101, 0x40082102
 _CALL = struct.Struct("=QII iIQ6Q")
@@ -90,7 +93,7 @@ class Granted:
         with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:  # noqa: PTH123 - see restrict.py
             path = _text(memory.fileno(), target.path)
             times = _times(memory.fileno(), arguments[2]) if name == "utimensat" else None
-            found = _open(pid, target, path)
+            found = _open(pid, target, path, self.roots)
             try:
                 # Its id may belong to another process by now.
                 fcntl.ioctl(self.listener, _IS_VALID, struct.pack("=Q", known))
@@ -104,8 +107,12 @@ class Granted:
 
     def _check(self, descriptor: int) -> None:
         path = os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - see restrict.py
-        if not any(path == root or path.startswith(f"{root}/") for root in self.roots):
-            raise OSError(errno.EPERM, "this is none of the session's files")
+        if not any(_is_beneath(path, root) for root in self.roots):
+            raise _foreign()
+
+
+def _foreign() -> OSError:
+    return OSError(errno.EPERM, "this is none of the session's files")
 
 
 class Census:
@@ -162,13 +169,19 @@ def _times(memory: int, address: int) -> bytes | None:
     return os.pread(memory, _TIMES_BYTES, address) if address else None
 
 
-def _open(pid: int, target: Target, path: bytes) -> int:
-    """Open what a call is about, only to look at it, and without waiting for any other machine."""
+def _open(pid: int, target: Target, path: bytes, roots: Sequence[str]) -> int:
+    """Open what a call is about, only to look at it.
+
+    No other file system is gone to: it may be one that does not answer.
+    """
     at = "cwd" if target.folder == _AT_FDCWD else f"fd/{target.folder}"
+    start = f"/proc/{pid}/{at}"
     if path.startswith(b"/"):
-        base = os.open("/", os.O_PATH | os.O_CLOEXEC)
-    else:
-        base = os.open(f"/proc/{pid}/{at}", os.O_PATH | os.O_CLOEXEC)
+        start = next((root for root in roots if _is_beneath(os.fsdecode(path), root)), "")
+        if not start:
+            raise _foreign()
+        path = path[len(os.fsencode(start)) :].lstrip(b"/") or b"."
+    base = os.open(start, os.O_PATH | os.O_CLOEXEC)
     if not path:
         return base
     try:
@@ -177,8 +190,12 @@ def _open(pid: int, target: Target, path: bytes) -> int:
         os.close(base)
 
 
+def _is_beneath(path: str, root: str) -> bool:
+    return path == root or path.startswith(f"{root}/")
+
+
 def _open_at(base: int, path: bytes, flags: int) -> int:
-    how = struct.pack("=QQQ", os.O_PATH | os.O_CLOEXEC | flags, 0, _NO_MAGIC)
+    how = struct.pack("=QQQ", os.O_PATH | os.O_CLOEXEC | flags, 0, _NO_MAGIC | _NO_MOUNTS)
     number = ctypes.c_long(_OPENAT2)
     found: int = LIBC.syscall(number, base, path, how, ctypes.c_size_t(len(how)))
     if found < 0:

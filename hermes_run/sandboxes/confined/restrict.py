@@ -6,10 +6,14 @@ import contextlib
 import os
 import resource
 import stat
-from collections.abc import Iterable, Mapping
-from typing import TypedDict
 
 from hermes_run.sandboxes.confined import kernel
+
+TYPE_CHECKING = False  # `typing` takes longer to load than all of this
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from hermes_run.sandboxes.confined.spec import Spec
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _MAKE_CHAR, _MAKE_BLOCK = 1 << 6, 1 << 11
@@ -33,29 +37,6 @@ RIGHTS: Mapping[str, int] = {
     "talk": _EXECUTE | _READ_FILE | _READ_DIR | _WRITE_FILE | _TRUNCATE,
 }
 """What may be done beneath paths: see what is there, do everything, or write to what is there."""
-
-
-class Spec(TypedDict):
-    """How a supervisor is to be started, as it is told on the command line.
-
-    ``paths`` are those beneath which something is allowed, by the names in :data:`RIGHTS`; ``uid``
-    is who to become, ``limits`` those of ``setrlimit`` by their numbers, ``filter`` a seccomp
-    program in hexadecimal digits, ``calls`` those that it leaves to the keeper, by number,
-    and ``roots`` the folders in which they may be done. ``processes`` is how many there may be
-    where that counts them; ``over`` a FIFO that is held open until all have ended.
-    """
-
-    abi: int
-    paths: dict[str, list[str]]
-    network: bool
-    uid: int | None
-    limits: dict[str, int]
-    folder: str
-    filter: str
-    calls: dict[str, str]
-    roots: list[str]
-    processes: int
-    over: str
 
 
 def restrict(spec: Spec) -> int:

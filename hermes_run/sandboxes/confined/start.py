@@ -7,12 +7,11 @@ behind the wall.
 
 from __future__ import annotations
 
+import _socket
 import json
 import os
 import signal
-import socket
 import sys
-from typing import NoReturn
 
 if __name__ == "__main__":
     # Nobody's folders are searched for modules but Python's own, and then ours.
@@ -21,7 +20,13 @@ if __name__ == "__main__":
 from hermes_run.sandboxes.confined.grant import Granted
 from hermes_run.sandboxes.confined.keep import Kept, keep
 from hermes_run.sandboxes.confined.kernel import adopt_orphans
-from hermes_run.sandboxes.confined.restrict import Spec, restrict
+from hermes_run.sandboxes.confined.restrict import restrict
+
+TYPE_CHECKING = False  # `typing` takes longer to load than all of this
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from hermes_run.sandboxes.confined.spec import Spec
 
 FAILED = 126
 """The exit code where the wall could not be put up."""
@@ -50,27 +55,29 @@ def main(spec: Spec, argv: list[str]) -> int:
 
 def _start(spec: Spec, argv: list[str], life: int) -> Kept:
     """Start the supervisor; our side lets go of what only that shall have open."""
-    receiving, sending = socket.socketpair()
-    with receiving:
-        with sending:
-            supervisor = os.fork()
-            if not supervisor:
-                _become_supervisor(spec, argv, sending)
-        _, listeners, _, _ = socket.recv_fds(receiving, 1, 1)
+    receiving, sending = _socket.socketpair()
+    supervisor = os.fork()
+    if not supervisor:
+        _become_supervisor(spec, argv, sending)
+    sending.close()
+    _, messages, _, _ = receiving.recvmsg(1, _socket.CMSG_LEN(4))
+    receiving.close()
     nothing = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
     for descriptor in (1, 2):
         os.dup2(nothing, descriptor)
     calls = {int(key): name for key, name in spec["calls"].items()}
     roots, processes = spec["roots"], spec["processes"]
+    listeners = [int.from_bytes(content, sys.byteorder) for _, _, content in messages]
     granted = [Granted(listener, calls, roots, processes) for listener in listeners]
     return Kept(supervisor, life, granted[0] if granted else None)
 
 
-def _become_supervisor(spec: Spec, argv: list[str], sending: socket.socket) -> NoReturn:
+def _become_supervisor(spec: Spec, argv: list[str], sending: _socket.socket) -> NoReturn:
     try:
         os.setsid()
         if listener := restrict(spec):
-            socket.send_fds(sending, [b"x"], [listener])
+            content = listener.to_bytes(4, sys.byteorder)
+            sending.sendmsg([b"x"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, content)])
             os.close(listener)
         # Python ignores these, and what is ignored stays so in every program that is started.
         for number in (signal.SIGPIPE, signal.SIGXFSZ):
