@@ -50,9 +50,9 @@ __hermes_j=$__hermes_d/p$__hermes_n;
 {{
   (
     trap : TERM INT HUP;
-    ( eval {line} );
+    ( eval {line} ) 2>&1;
     echo $? > "$__hermes_j/exit";
-  ) 2>&1 | (
+  ) 2>/dev/null | (
     trap "" TERM INT HUP;
     cd -P -- "$__hermes_j" || exec cat >/dev/null;
     n=0; a=; f=out.000000000000000; b=0; : > "$f";
