@@ -16,7 +16,7 @@ import anyio
 
 from hermes_run.sandboxes.clip import Clip, feed, render
 from hermes_run.sandboxes.control import Control, make_fifo, make_script, open_to_write
-from hermes_run.sandboxes.processes import CHUNK, FLOOD_BYTES, LINE_BYTES, LINGER_S
+from hermes_run.sandboxes.processes import FLOOD_BYTES, LINE_BYTES, LINGER_S, read_away
 from hermes_run.sandboxes.protocol import Command, Finished
 
 DRIPS, DRIP_BYTES, DRIP_S = 32, 1024, 0.01
@@ -117,18 +117,17 @@ class Call:
         )
 
     async def _drain(self) -> None:
-        small = 0
+        drips = 0
         while not self.flooded:
             await anyio.wait_readable(self._reading)
-            with contextlib.suppress(BlockingIOError):  # a command has read it away
-                chunk = os.read(self._reading, CHUNK)
-                if not chunk:
-                    self.drained = True
-                    return
-                self.clip = feed(self.clip, chunk)
-                small += len(chunk) < DRIP_BYTES
-            if small > DRIPS:
-                await anyio.sleep(DRIP_S)
+            chunk = read_away(self._reading)
+            if chunk == b"":
+                self.drained = True
+                return
+            self.clip = feed(self.clip, chunk or b"")
+            if chunk is None or len(chunk) < DRIP_BYTES:
+                drips += 1
+                await anyio.sleep(DRIP_S if drips > DRIPS else 0)
 
     def _release(self) -> None:
         if self._held >= 0:
@@ -141,9 +140,8 @@ async def discard(reading: int) -> None:
     try:
         while True:
             await anyio.wait_readable(reading)
-            with contextlib.suppress(BlockingIOError):
-                if not os.read(reading, CHUNK):
-                    return
+            if read_away(reading) == b"":
+                return
             await anyio.sleep(DISCARD_S)
     finally:
         os.close(reading)

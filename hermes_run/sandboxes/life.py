@@ -21,7 +21,7 @@ from hermes_run.sandboxes.control import Control
 from hermes_run.sandboxes.ending import end_processes
 from hermes_run.sandboxes.keeper import Keeper
 from hermes_run.sandboxes.launch import Launch
-from hermes_run.sandboxes.processes import CHUNK, START_S
+from hermes_run.sandboxes.processes import START_S, read_away
 from hermes_run.sandboxes.reports import LINE_BYTES, Report, read_reports
 from hermes_run.sandboxes.wall import Allowance
 
@@ -30,6 +30,9 @@ ANSWER_S = 5.0
 
 AGAIN_S = 0.1
 """How soon it is told again: what has only just started may not hear the first time."""
+
+LAST_S = 1.0
+"""How long what was killed may take to be gone, before it counts as such."""
 
 NOISE_BYTES = 65_536
 """So much that is no report, and the supervisor is not believed any more."""
@@ -88,6 +91,7 @@ class Life:
                 self._idle.pop().close()
             with anyio.CancelScope(shield=True):  # it has limits of its own
                 await end_processes(self._process, kill=self.reason is not None)
+                await self._hear_the_last()
             os.close(self._reports)
             self._finish(CLOSED)
             self.over.set()
@@ -192,11 +196,15 @@ class Life:
     async def _hear(self) -> None:
         while self._noise <= NOISE_BYTES:
             await anyio.wait_readable(self._reports)
-            with contextlib.suppress(BlockingIOError):  # a command has read it away
-                chunk = os.read(self._reports, CHUNK)
-                if not chunk:
-                    return
-                self._take(chunk)
+            chunk = read_away(self._reports)
+            if chunk == b"":
+                return
+            self._take(chunk or b"")
+
+    async def _hear_the_last(self) -> None:
+        """Wait until nobody is left who could report: behind a wall, the last die a bit later."""
+        with anyio.move_on_after(LAST_S):
+            await self._hear()
 
     def _take(self, chunk: bytes) -> None:
         heard = read_reports(self._rest + chunk)

@@ -27,6 +27,7 @@ from hermes_run.sandboxes.mirror import Mirror, update_mirror
 from hermes_run.sandboxes.processes import blaming_the_machine, turn_to_start
 from hermes_run.sandboxes.protocol import Command, Finished
 from hermes_run.sandboxes.wall import Allowance, Site
+from hermes_run.sandboxes.workspaces import remove_tree
 
 TEMPORARY, CONTROL = "tmp", "control"
 """What is made in a site's scratch folder."""
@@ -41,7 +42,10 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Machine:
-    """The processes and folders of a session; ``root`` is the workspace as commands see it."""
+    """The processes and folders of a session.
+
+    ``root`` is the workspace as commands see it, ``site`` says where all is on this machine.
+    """
 
     def __init__(
         self, launch: Launch, site: Site, allowance: Allowance, tasks: anyio.abc.TaskGroup
@@ -52,6 +56,7 @@ class Machine:
             OSError: a folder is not there or can't be made.
         """
         self.root = launch.root
+        self.site = site
         self._launch = launch
         self._allowance = allowance
         self._tasks = tasks
@@ -60,6 +65,7 @@ class Machine:
         self._closed = False
         self._starting = anyio.Lock()
         with contextlib.ExitStack() as folders:
+            remove_tree(site.scratch / CONTROL)  # where a killed host left it
             control = _made(folders, site.scratch / CONTROL, launch.owner)
             temporary = _made(folders, site.scratch / TEMPORARY, launch.owner)
             self._place = Root(
@@ -115,10 +121,12 @@ class Machine:
 
     async def close(self) -> None:
         """End every process, and let go of the folders."""
-        self._closed = True
-        with anyio.CancelScope(shield=True):  # the end of the processes has a limit
+        with anyio.CancelScope(shield=True):  # both waits have a limit
             if self._life:
                 await self._life.leave()
+            if not self._closed:
+                await to_thread.run_sync(remove_tree, self.site.scratch / CONTROL)
+        self._closed = True
         self._folders.close()
         self._place = Root(self.root, -1)
         self._control = Control(-1)
@@ -195,7 +203,8 @@ class Machine:
 async def open_machine(launch: Launch, site: Site, allowance: Allowance) -> AsyncGenerator[Machine]:
     """Give the machine of a session behind the wall that *launch* starts.
 
-    Its temporary and control folders are made in the scratch folder of *site*; they stay there.
+    Its temporary folder is made in the scratch folder of *site*, and stays there; the control
+    folder is, too, and does not.
 
     Raises:
         SandboxError: a folder is not there or can't be made.

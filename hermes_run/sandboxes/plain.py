@@ -10,22 +10,54 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
+
+import anyio
 
 from hermes_run.sandboxes.launch import Launch
 from hermes_run.sandboxes.machine import CONTROL, TEMPORARY, Machine, open_machine
+from hermes_run.sandboxes.mirror import Mirror
+from hermes_run.sandboxes.protocol import Command, Finished, Sandbox
 from hermes_run.sandboxes.wall import Allowance, Site
-from hermes_run.sandboxes.workspaces import remove_tree
+from hermes_run.sandboxes.workspaces import REMOVAL_S, remove
 
 UNBOUNDED = Allowance(memory=2**60, disk=2**60, network=True)
 """Without a wall a command may take what its user may."""
 
 
+class Plain:
+    """A session's machine without what holds it to bounds: there is no wall to hold it to."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.root = machine.root
+        self._machine = machine
+
+    async def run(self, command: Command) -> Finished:
+        """Run a command by ``bash -c``, or ``sh -c`` where there is no bash."""
+        return await self._machine.run(command)
+
+    async def read(self, path: str, limit: int) -> bytes:
+        """Give the first *limit* bytes of a file."""
+        return await self._machine.read(path, limit)
+
+    async def write(self, path: str, content: bytes) -> None:
+        """Write a file, making its folders."""
+        await self._machine.write(path, content)
+
+    async def snapshot(self, mirror: Mirror, seq: int) -> bool:
+        """Copy the workspace as it stands."""
+        return await self._machine.snapshot(mirror, seq)
+
+    async def close(self) -> None:
+        """End what still runs, and let go of the folder."""
+        await self._machine.close()
+
+
 @contextlib.asynccontextmanager
 async def open_plain(
     folder: Path, marks: Mapping[str, str] | None = None, scratch: Path | None = None
-) -> AsyncGenerator[Machine]:
+) -> AsyncGenerator[Sandbox]:
     """Give a sandbox without a wall whose workspace is *folder*, which must be there.
 
     Args:
@@ -38,10 +70,10 @@ async def open_plain(
         OSError: there is no such folder.
         SandboxError: it can't be opened.
     """
-    with _scratch(scratch) as beside:
+    async with _scratch(scratch) as beside:
         site = _site(folder, beside, marks or {})
         async with open_machine(_launch(site), site, UNBOUNDED) as machine:
-            yield machine
+            yield Plain(machine)
 
 
 def _site(folder: Path, scratch: Path, marks: Mapping[str, str]) -> Site:
@@ -70,8 +102,8 @@ def _launch(site: Site) -> Launch:
     )
 
 
-@contextlib.contextmanager
-def _scratch(folder: Path | None) -> Generator[Path]:
+@contextlib.asynccontextmanager
+async def _scratch(folder: Path | None) -> AsyncGenerator[Path]:
     if folder is not None:
         yield folder
         return
@@ -79,4 +111,5 @@ def _scratch(folder: Path | None) -> Generator[Path]:
     try:
         yield made
     finally:
-        remove_tree(made)
+        with anyio.move_on_after(REMOVAL_S, shield=True):
+            await remove(made)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 from collections.abc import Generator
 
 import anyio
@@ -37,6 +38,14 @@ def turn_to_start() -> anyio.Lock:
     except LookupError:
         _starts.set(anyio.Lock())
         return _starts.get()
+
+
+def read_away(pipe: int) -> bytes | None:
+    """Read from a pipe that is readable; nothing where somebody else has read it before."""
+    try:
+        return os.read(pipe, CHUNK)
+    except BlockingIOError:
+        return None
 
 
 @contextlib.contextmanager
