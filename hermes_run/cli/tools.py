@@ -138,4 +138,4 @@ def _origin(toolset: ShownToolset) -> str:
 
 def _needs(lacking: tuple[str, ...]) -> Iterator[str]:
     if lacking:
-        yield f"  {'':<14} needs {', '.join(lacking)}"
+        yield f"  {'':<14} needs {'; '.join(lacking)}"

@@ -20,6 +20,7 @@ from hermes_run.tools.terminal import terminal
 from hermes_run.tools.todo import todo
 from hermes_run.tools.tool import Tool
 from hermes_run.tools.toolbox import Toolbox, make_toolbox
+from hermes_run.tools.web import web_fetch
 
 TOOLSETS: Mapping[str, Toolset] = {
     "default": Toolset("What a session gets unasked", includes=("terminal", "file")),
@@ -30,7 +31,7 @@ TOOLSETS: Mapping[str, Toolset] = {
     "search": Toolset("Search files by content and name", (search_files,)),
     "python": Toolset("Python in an interpreter that goes on between calls", (python,)),
     "todo": Toolset("A task list of the session's own", (todo,)),
-    "web": Toolset("Read pages of the web"),
+    "web": Toolset("Read pages of the web", (web_fetch,), network=True),
     "vision": Toolset("Look at pictures"),
     "image_gen": Toolset("Make pictures"),
     "moa": Toolset("Ask several models and join what they say"),

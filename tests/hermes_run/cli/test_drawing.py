@@ -101,7 +101,7 @@ def test_a_row_that_asks_for_what_nothing_backs_is_rejected(draws, tmp_path: Pat
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        (["--distribution", "research"], ["nothing backs", "browser, vision, moa", "[toolsets."]),
+        (["--distribution", "research"], ["nothing backs browser, vision, moa", "--network host"]),
         (["--distribution", "reserch"], ["Did you mean 'research'?"]),
         (["--distribution", "safe", "--toolsets", "file"], ["leave one of the two out"]),
         (["--toolsets", "file,vision"], ["nothing backs vision", '{"vision": {"command"']),

@@ -75,6 +75,13 @@ def test_what_is_lacking_is_said_of_toolsets_and_distributions(command):
         "toolsets": {"terminal": 100, "file": 100},
         "needs": [],
     }
+    assert distributions["terminal_web"]["needs"] == ["--network host for web"]
+    assert (
+        json.loads(command("tools", "--network", "host", "--json").out)["distributions"][
+            "terminal_web"
+        ]["needs"]
+        == []
+    )
     lines = command("tools").out.splitlines()
     place = next(n for n, line in enumerate(lines) if line.startswith("  browser_only"))
     assert lines[place + 1].split() == ["needs", "an", "MCP", "server", "for", "browser"]

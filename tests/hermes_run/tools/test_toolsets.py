@@ -30,7 +30,7 @@ ONE, TWO = named("one"), named("two")
     [
         (["terminal"], ["terminal", "process"]),
         (["search"], ["search_files"]),
-        (["python", "todo"], ["python", "todo"]),
+        (["python", "todo", "web"], ["python", "todo", "web_fetch"]),
         (["file"], ["read_file", "write_file", "patch", "search_files"]),
         (["default"], ["terminal", "process", "read_file", "write_file", "patch", "search_files"]),
         (
