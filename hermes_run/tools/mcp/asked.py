@@ -21,7 +21,9 @@ Transport: TypeAlias = Literal["stdio", "http"]
 _WANTED = '{"mcpServers": {"NAME": {"command": "npx", "args": ["-y", "PACKAGE"]}}}'
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _NAME = re.compile(r"[^\s\x00-\x1f][^\x00-\x1f]{0,79}")
-_KEY = re.compile(r"key|token|secret|passw|auth|credential|cookie", re.IGNORECASE)
+_KEY = re.compile(
+    r"key|token|secret|passw|credential|cookie|auth(?!or(?!i[sz]))", re.IGNORECASE
+)  # Authorization, but no author
 _LEAST_SECRET, _LEAST_KEY = 6, 8
 """Shorter values, such as ``true``, are words of other texts, too."""
 _STDIO, _HTTP = ("command", "args", "env", "cwd"), ("url", "headers")

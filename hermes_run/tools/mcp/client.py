@@ -38,10 +38,16 @@ PAGES = 200
 for _name in ("mcp", "client"):  # the SDK's; where nobody keeps a log, they are not for the screen
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
+REASON_S = 1.0
+"""How long a call waits to learn why the connection is gone, in seconds."""
+
 _CLOSED = (types.CONNECTION_CLOSED, "Connection closed")
 """What the SDK tells those who wait when the connection is gone."""
 
 _US = types.Implementation(name="hermes-run", version=VERSION)
+
+_ADVERT = "\n    For further information visit"
+"""What the SDK's errors end in."""
 
 _DURING = "it was lost during this call, which may have done a part of its work"
 
@@ -122,7 +128,8 @@ class Client:
         except LostError as error:
             return failure(f"{title} is gone: {error}")
         except MCPError as error:
-            return failure(self.asked.veil(f"{title} answered with an error: {error.message}"))
+            said = error.message.partition(_ADVERT)[0]
+            return failure(self.asked.veil(f"{title} answered with an error: {said}"))
         except ValidationError as error:
             return failure(f"{title} answered with what is no result: {_first(error)}")
         text = self.asked.veil_result(cast("str", output.content))
@@ -147,6 +154,8 @@ class Client:
             )
         except MCPError as error:
             if (error.code, error.message) == _CLOSED:
+                with anyio.move_on_after(REASON_S):  # whoever holds it knows more
+                    await connection.line.lost.wait()
                 connection.line.lose("the connection ended")
                 raise LostError(f"{_DURING}: {connection.line.why}") from error
             self._in_a_row = 0 if error.code != EXPIRED else self._in_a_row
@@ -156,17 +165,18 @@ class Client:
 
     async def _live(self, line: Line, *, task_status: TaskStatus[Connection]) -> None:
         """Hold one connection for as long as it lasts."""
-        started = False
+        started = counted = False
         try:
             async with open_connection(line, self._patience.start_s) as connection:
                 started = True
                 task_status.started(connection)
                 await line.lost.wait()
+                counted = True
                 self._count(line.why)
         except Exception as error:
             if not started:
                 raise
-            if not line.lost.is_set():  # the SDK's own tasks broke
+            if not counted:  # the SDK's own tasks broke
                 line.lose(_reason(error, line))
                 self._count(line.why)
 

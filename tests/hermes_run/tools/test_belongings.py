@@ -249,3 +249,20 @@ async def test_each_session_has_state_and_belongings_of_its_own(tmp_path):
     ]
     assert results == [["1", "2"]] * 3
     assert said == [f"{what} {s.id}" for s in sessions for what in ("opened", "closed")]
+
+
+async def test_a_session_whose_time_is_over_closes_what_its_calls_opened(tmp_path):
+    """Its call still runs; the door is shut after it."""
+    said: list[str] = []
+
+    @tool(effect="pure")
+    async def hang(context: Context) -> None:
+        """Open a door and wait."""
+        await context.keep("door", Door("", said).open)
+        await anyio.sleep_forever()
+
+    model = Scripted([Reply(calls=(ToolCall("c", "hang", "{}"),))])
+    options = {"tools": [hang], "session_timeout": 0.5}
+    run = run_many(["a"], model=model, record=tmp_path / "r", **options)
+    assert [s.ended.outcome async for s in run if s.ended] == ["limit"]
+    assert said == ["opened", "closed"]

@@ -32,7 +32,7 @@ def test_a_program_is_read_with_its_variables_replaced(tmp_path):
         tmp_path,
         command="npx",
         args=["-y", "${PLACE}/x"],
-        env={"API_KEY": "${TOKEN}", "N": 3, "F": False, "PLAIN": "${NO:-other}"},
+        env={"API_KEY": "${TOKEN}", "N": 3, "F": False, "AUTHOR": "${NO:-other one}"},
         cwd="${PLACE}",
         other_programs_key=[1],
         session=True,
@@ -42,11 +42,11 @@ def test_a_program_is_read_with_its_variables_replaced(tmp_path):
         type="stdio",
     )
     assert asked.command == ("npx", "-y", "/data/x")
-    assert asked.env == {"API_KEY": "abcdefgh12", "N": "3", "F": "false", "PLAIN": "other"}
+    assert asked.env == {"API_KEY": "abcdefgh12", "N": "3", "F": "false", "AUTHOR": "other one"}
     assert (asked.cwd, asked.session, asked.effect) == ("/data", True, "read")
     assert (asked.tools, asked.timeout, asked.transport) == (("x",), 3.0, "stdio")
     assert asked.veil("a abcdefgh12 b") == "a [withheld] b"
-    assert asked.veil_result("abcdefgh12 other") == "[withheld] other"
+    assert asked.veil_result("abcdefgh12 other one") == "[withheld] other one"
 
 
 @pytest.mark.parametrize("kind", ["type", "transport"])

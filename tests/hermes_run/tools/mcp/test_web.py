@@ -158,7 +158,7 @@ class Stub:
             try:
                 while request := await self._request(stream):
                     await stream.send(self._respond(*request))
-                    if self.how == "cut" and b"tools/call" in request[1]:
+                    if "cut" in self.how and b"tools/call" in request[1]:
                         return
             except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
                 return
@@ -177,10 +177,14 @@ class Stub:
 
     def _respond(self, head: str, body: bytes) -> bytes:
         message = json.loads(body) if body else {}
-        method, number = message.get("method"), message.get("id")
+        method, number = message.get("method", ""), message.get("id")
         given = head.partition("mcp-session-id: ")[2].partition("\r\n")[0]
         if not head.startswith("post"):
             return respond(405)
+        if self.how == "400 cut":
+            return respond(400, b"{", size=99)
+        if self.how == "gzip":
+            return respond(200, b"surely not packed", "application/json\r\ncontent-encoding: gzip")
         if self.how.isdigit():
             return respond(int(self.how))
         if given and given != self.known:
@@ -241,9 +245,22 @@ async def test_a_session_that_is_not_known_any_more_is_begun_anew(opened, stub, 
         assert servers.notices() == ["the MCP server a was lost once"]
 
 
+async def test_an_answer_that_breaks_the_sdk_costs_one_connection(opened, stub, entry, ask):
+    """What nobody foresaw ends the call, and the next one has a new connection."""
+    async with opened({"a": entry()}) as servers:
+        stub.how = "gzip"
+        output = await ask(servers, "x")
+        assert output.status == "error"
+        assert "the MCP server a is gone: it was lost during this call" in output.content
+        stub.how = ""
+        assert (await ask(servers, "x")).content == "of s2"
+        assert servers.notices() == ["the MCP server a was lost once"]
+
+
 @pytest.mark.parametrize(
     ("how", "said"),
     [
+        ("400 cut", "Server returned an error response"),
         ("401", "it refuses us: HTTP 401"),
         ("403", "it refuses us: HTTP 403"),
         ("400", "Server returned an error response"),
@@ -257,6 +274,7 @@ async def test_a_refusal_is_an_error_of_the_call(opened, stub, entry, ask, how, 
         stub.how = how
         output = await ask(servers, "x")
         assert (output.status, said in output.content) == ("error", True)
+        assert "further information" not in output.content
         stub.how = ""
         assert (await ask(servers, "x")).content == "of s1"
 
