@@ -181,7 +181,8 @@ def _look(platform: str) -> Host:
     forbidding = [
         (what, effect) for path, value, what, effect in FORBIDDING if _reads(path) == value
     ]
-    return Host(platform=platform, bwrap=bwrap, forbidding=tuple(forbidding))
+    client = find_spec("aiodocker") is not None
+    return Host(platform=platform, bwrap=bwrap, client=client, forbidding=tuple(forbidding))
 
 
 def _reads(path: str) -> str | None:

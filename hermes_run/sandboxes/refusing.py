@@ -13,9 +13,9 @@ _BWRAP = (
 _LANDLOCK = (("Linux 6.12 or newer", "has all that landlock needs; for root 6.2 may do"),)
 _AUTO = (("--sandbox auto", "takes landlock where bwrap does not hold"),)
 _DOCKER = (("--sandbox docker", "runs commands in containers, with Docker or Podman"),)
-_DOCKER_PARTS = (
-    ("pip install 'hermes-run[docker]'", "brings the client"),
-    ("systemctl start docker", "starts the engine; or Docker Desktop, or `podman machine start`"),
+_CLIENT = (("pip install 'hermes-run[docker]'", "brings what speaks to Docker and Podman"),)
+_ENGINE = (
+    ("systemctl start docker", "starts the engine; so do Docker Desktop and `podman machine`"),
 )
 _NONE = (("--sandbox none", "runs commands as you, without a wall around them"),)
 
@@ -30,13 +30,15 @@ class Refused(msgspec.Struct, frozen=True):
 class Host(msgspec.Struct, frozen=True):
     """What is known of a machine.
 
-    ``platform`` is its name as in ``sys.platform``, ``bwrap`` whether it has that program, and
-    ``forbidding`` the kernel's settings that keep ordinary users from namespaces, each as what to
-    type against it and what that does.
+    ``platform`` is its name as in ``sys.platform``, ``bwrap`` whether it has that program,
+    ``client`` whether it has what speaks to an engine of containers, and ``forbidding`` the
+    kernel's settings that keep ordinary users from namespaces, each as what to type against it and
+    what that does.
     """
 
     platform: str
     bwrap: bool = False
+    client: bool = False
     forbidding: tuple[tuple[str, str], ...] = ()
 
 
@@ -78,5 +80,6 @@ def _helps(asked: str, names: Sequence[str], host: Host) -> list[tuple[str, str]
         lines += _LANDLOCK
     if asked == "bwrap":
         lines += _AUTO
-    lines += _DOCKER_PARTS if "docker" in names else _DOCKER
-    return [*lines, *_NONE]
+    if "docker" not in names:
+        return [*lines, *_DOCKER, *_NONE]
+    return [*lines, *(() if host.client else _CLIENT), *_ENGINE, *_NONE]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from inline_snapshot import snapshot
 from hermes_run.config import Settings
 from hermes_run.errors import SandboxError, UsageError
 from hermes_run.sandboxes.choosing import Ground, open_first, open_wall, openings
+from hermes_run.sandboxes.confined.kernel import landlock_abi
 from hermes_run.sandboxes.protocol import Command, Sandbox
 from hermes_run.sandboxes.refusing import Host, Refused, refusal
 from hermes_run.sandboxes.wall import Site, Wall
@@ -183,6 +185,28 @@ async def test_elsewhere_a_missing_engine_is_a_refusal(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+async def test_one_of_the_walls_of_linux_is_found(tmp_path):
+    """The one that holds here; only containers can refuse what they are asked for."""
+    settings = Settings(sandbox="auto", out=tmp_path / "runs")
+    try:
+        async with open_wall(settings) as wall:
+            assert wall.name in {"bwrap", "landlock"}
+    except UsageError as error:
+        assert str(error).startswith("No sandbox holds on this machine")  # noqa: PT017 - either
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(landlock_abi() < 6, reason="needs Landlock of version 6")
+@pytest.mark.parametrize("network", ["none", "host"])
+async def test_landlock_is_found_by_its_name(network, tmp_path):
+    """With a network and without."""
+    settings = Settings(sandbox="landlock", network=network, out=tmp_path)
+    async with open_wall(settings) as wall:
+        assert wall.name == "landlock"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_refusal_on_linux():
     """Everything that may help, the unsafe way last."""
     tried = [
@@ -225,8 +249,8 @@ This machine (darwin) has no sandbox of its own, as bwrap and landlock are for L
 and containers can't be had either, so nothing is run.
   docker: no engine answers
 What helps:
-  pip install 'hermes-run[docker]'  brings the client
-  systemctl start docker            starts the engine; or Docker Desktop, or `podman machine start`
+  pip install 'hermes-run[docker]'  brings what speaks to Docker and Podman
+  systemctl start docker            starts the engine; so do Docker Desktop and `podman machine`
   --sandbox none                    runs commands as you, without a wall around them\
 """)
 
@@ -234,13 +258,13 @@ What helps:
 def test_the_refusal_of_containers():
     """Asked for by name."""
     tried = [Refused("docker", "no engine answers")]
-    assert refusal("docker", tried, LINUX) == snapshot("""\
+    host = Host(platform="linux", client=True)
+    assert refusal("docker", tried, host) == snapshot("""\
 --sandbox docker does not hold on this machine, so nothing is run.
   docker: no engine answers
 What helps:
-  pip install 'hermes-run[docker]'  brings the client
-  systemctl start docker            starts the engine; or Docker Desktop, or `podman machine start`
-  --sandbox none                    runs commands as you, without a wall around them\
+  systemctl start docker  starts the engine; so do Docker Desktop and `podman machine`
+  --sandbox none          runs commands as you, without a wall around them\
 """)
 
 
