@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any
 
 import aiodocker
 import aiohttp
@@ -24,6 +24,16 @@ from anyio.lowlevel import checkpoint_if_cancelled
 
 from hermes_run.errors import SandboxError, UsageError
 from hermes_run.sandboxes.docker.address import Address
+from hermes_run.sandboxes.docker.answers import (
+    Image,
+    Info,
+    Listed,
+    Progress,
+    Ran,
+    Refusal,
+    Shown,
+    read_answer,
+)
 from hermes_run.sandboxes.docker.body import Traits
 
 ANSWER_S = 60.0
@@ -35,52 +45,9 @@ PULL_S, PULL_SILENCE_S = 3600.0, 600.0
 TEXT = 500
 """Characters of an engine's text that are passed on."""
 
-_Answer = TypeVar("_Answer", bound=msgspec.Struct)
-
 
 class RefusedError(SandboxError):
     """The engine said no: what it was asked for was not done."""
-
-
-class _Info(msgspec.Struct):
-    security: list[str] | None = msgspec.field(default=None, name="SecurityOptions")
-    memory: bool = msgspec.field(default=False, name="MemoryLimit")
-    processes: bool = msgspec.field(default=False, name="PidsLimit")
-    weights: bool = msgspec.field(default=False, name="CPUShares")
-
-
-class _Refusal(msgspec.Struct):
-    message: str
-
-
-class _Progress(msgspec.Struct):
-    error: str | None = None
-
-
-class _ImageConfig(msgspec.Struct):
-    volumes: dict[str, Any] | None = msgspec.field(default=None, name="Volumes")
-
-
-class _Image(msgspec.Struct):
-    config: _ImageConfig | None = msgspec.field(default=None, name="Config")
-
-
-class _State(msgspec.Struct):
-    out_of_memory: bool = msgspec.field(default=False, name="OOMKilled")
-
-
-class _Container(msgspec.Struct):
-    state: _State = msgspec.field(name="State")
-
-
-class _Listed(msgspec.Struct):
-    id: str = msgspec.field(name="Id")
-    labels: dict[str, str] | None = msgspec.field(default=None, name="Labels")
-
-
-class _Exec(msgspec.Struct):
-    running: bool = msgspec.field(name="Running")
-    exit_code: int | None = msgspec.field(default=None, name="ExitCode")
 
 
 class Execution:
@@ -101,7 +68,7 @@ class Execution:
     async def exit_code(self) -> int | None:
         """Give the exit code, or nothing while the command runs."""
         with asking("tell whether a command is over"):
-            answer = _read(await self._exec.inspect(), _Exec)
+            answer = read_answer(await self._exec.inspect(), Ran)
         return None if answer.running else answer.exit_code
 
 
@@ -120,7 +87,7 @@ class Engine:
         """
         with asking("say what it is"):
             await self._client.version()
-            info = _read(await self._client.system.info(), _Info)
+            info = read_answer(await self._client.system.info(), Info)
         if not (info.memory and info.processes):
             raise SandboxError(
                 "the container engine can't limit memory and processes: it needs cgroups v2, and "
@@ -138,7 +105,7 @@ class Engine:
         """Give the folders that an image wants to be volumes; nothing where it is not there."""
         with asking(f"look for the image {image}"):
             try:
-                found = _read(await self._client.images.inspect(image), _Image)
+                found = read_answer(await self._client.images.inspect(image), Image)
             except DockerError as error:
                 if error.status == 404:
                     return None
@@ -181,7 +148,7 @@ class Engine:
     async def ran_out_of_memory(self, name: str) -> bool:
         """Tell whether a container ended because it had no memory left."""
         with asking("say how a container is"):
-            return _read(await self._container(name).show(), _Container).state.out_of_memory
+            return read_answer(await self._container(name).show(), Shown).state.out_of_memory
 
     async def remove(self, name: str) -> None:
         """Kill and remove a container; one that is gone, or is just being removed, is removed."""
@@ -198,7 +165,7 @@ class Engine:
         with asking("list its containers"):
             found = await self._client.containers.list(all=True, filters=filters)
             listed = [
-                _read({key: each[key] for key in ("Id", "Labels")}, _Listed) for each in found
+                read_answer({key: each[key] for key in ("Id", "Labels")}, Listed) for each in found
             ]
         return {each.id: each.labels or {} for each in listed}
 
@@ -292,20 +259,15 @@ async def uncancelled(what: str) -> AsyncGenerator[None]:
 async def _follow(response: aiohttp.ClientResponse) -> None:
     """Read what the engine says while it pulls; it says an error as any other line."""
     if response.status >= 400:
-        said = msgspec.json.decode(await response.read(), type=_Refusal)
+        said = msgspec.json.decode(await response.read(), type=Refusal)
         raise DockerError(response.status, said.message)
     while True:
         with anyio.fail_after(PULL_SILENCE_S):
             line = await response.content.readline()
         if not line:
             return
-        if error := msgspec.json.decode(line, type=_Progress).error:
+        if error := msgspec.json.decode(line, type=Progress).error:
             raise DockerError(0, error)
-
-
-def _read(answer: object, kind: type[_Answer]) -> _Answer:
-    """Take an answer for what it should be; the client takes any JSON."""
-    return msgspec.convert(answer, kind)
 
 
 async def _close(stream: Stream) -> None:
