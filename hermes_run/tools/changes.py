@@ -148,15 +148,21 @@ async def _undo(context: Context, done: list[_Step]) -> list[str]:
     left: list[str] = []
     for back in reversed(done):
         try:
-            if back.to is None or await _is_there(context, back.path):
-                await _do(context, back)
+            await (_do(context, back) if back.to is None else _move_back(context, back))
         except OSError:
             left.append(back.to or back.path)
     return left
 
 
+async def _move_back(context: Context, back: _Step) -> None:
+    """Undo a move, which may have been done, or have come as far as an empty file, or not begun."""
+    if not await _is_there(context, back.path):
+        return
+    moved = back.to is not None and not await _is_there(context, back.to)
+    await _do(context, back if moved else _Step(back.path))
+
+
 async def _is_there(context: Context, path: str) -> bool:
-    """Tell whether a move was done."""
     try:
         await context.sandbox.read(path, 0)
     except OSError:

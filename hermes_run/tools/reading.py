@@ -85,7 +85,6 @@ async def _far(context: Context, path: str, content: bytes, asked: _Page) -> str
     # The last line of the beginning may be a part of one.
     found = lines[first : min(first + asked.limit, len(lines) - 1)]
     if len(found) < asked.limit and head.encoding.startswith("utf-16"):
-        found = found or lines[-1:] * (asked.offset == len(lines))
         if not found:
             return failure("This far in, a file in UTF-16 can't be shown; convert it with iconv")
     elif len(found) < asked.limit:
@@ -116,10 +115,8 @@ async def _cut(context: Context, path: str, asked: _Page, head: Text) -> list[st
             "cut the file with a command",
             "timeout",
         )
-    rows = finished.output.split(b"\n")
-    if not rows[-1] or (finished.size >= limit and len(rows) > 1):
-        rows.pop()
-    return [_cleaned(row, head) for row in rows]
+    # What is behind the last line feed is nothing, or a line that was cut for want of room.
+    return [_cleaned(row, head) for row in finished.output.split(b"\n")[:-1]]
 
 
 def _cleaned(row: bytes, head: Text) -> str:

@@ -93,9 +93,7 @@ def _indent(line: str) -> str:
 def _told(shift: Shift) -> str:
     if shift.add:
         return f"indented by {_counted(shift.add)} more to fit"
-    if shift.remove:
-        return f"indented by {_counted(shift.remove)} less to fit"
-    return "white space at line ends differs"
+    return f"indented by {_counted(shift.remove)} less to fit"
 
 
 def _counted(space: str) -> str:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from hermes_run.tools.changes import Draft, carry_out
+from hermes_run.tools.paths import near_names
 
 GIT = """\
 diff --git a/a.py b/a.py
@@ -235,6 +236,12 @@ class Failing:
     def __getattr__(self, name):
         return getattr(self.sandbox, name)
 
+    async def run(self, command):
+        """Run a command, unless it is one that fails."""
+        if command.line.startswith(self.broken):
+            raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+        return await self.sandbox.run(command)
+
     async def write(self, path, content):
         """Write a file, or fail."""
         if path in self.broken:
@@ -271,3 +278,38 @@ async def test_a_move_that_fails_leaves_the_file(use, said, context, tree):
     output = await use("patch", full, mode="patch", patch=V4A)
     assert said(output) == "run.sh: No space left on device; nothing is changed"
     assert (tree / "run.sh").read_text() == "#!/bin/sh\n"
+
+
+async def test_a_move_that_stops_half_way_loses_nothing(use, said, context, tree):
+    """The file is still in its old place, and no empty one is left in the new."""
+    before = files(tree)
+    weak = msgspec.structs.replace(context, sandbox=Failing(context.sandbox, "mv "))
+    output = await use("patch", weak, mode="patch", patch=V4A)
+    assert said(output) == "run.sh: Resource temporarily unavailable; nothing is changed"
+    assert files(tree) == before
+
+
+async def test_a_file_may_be_changed_and_moved_and_another_take_its_place(use, tree):
+    """What a patch says later is about what it has made before."""
+    patch = (
+        "*** Update File: a.py\n*** Move to: b.py\n@@\n-two\n+2\n*** Add File: c\n+c\n"
+        "*** Update File: c\n*** Move to: d/c\n*** Add File: a.py\n+new\n"
+        "*** Update File: ./a.py\n@@\n-new\n+newer\n"
+    )
+    output = await use("patch", mode="patch", patch=patch)
+    assert output.status == "ok"
+    assert "Moved a.py to b.py\n@@ -1,3 +1,3 @@" in output.content
+    assert files(tree) == {
+        "a.py": "newer\n",
+        "b.py": "one\n2\nthree\n",
+        "d/c": "c\n",
+        "gone": "x\n",
+        "run.sh": "#!/bin/sh\n",
+    }
+
+
+async def test_no_names_are_found_where_no_command_runs(use, said, context, tree):
+    """A hint is a hint; the error is told without."""
+    weak = msgspec.structs.replace(context, sandbox=Failing(context.sandbox, "find "))
+    assert said(await use("read_file", weak, path="b")).endswith("target='files' finds names")
+    assert await near_names(context, "/") == ""

@@ -61,6 +61,8 @@ async def test_a_large_file_is_read_in_its_own_encoding(use, said, workspace, li
     (workspace / "wide").write_bytes("\ufeff".encode("utf-16-le") + "a\n".encode("utf-16-le") * 90)
     output = await use("read_file", path="wide", limit=3)
     assert output.content.startswith("1|a\n2|a\n3|a\n[lines 1-3 of ")
+    output = await use("read_file", path="wide", offset=24)
+    assert output.content.startswith("24|a\n[lines 24-24 of ")
     assert "convert it with iconv" in said(await use("read_file", path="wide", offset=60))
 
 

@@ -229,3 +229,17 @@ def test_a_long_diff_is_cut_and_counted():
     assert show_edits(["a", "b", "c"], applied.edits, 25) == (
         "@@ -1,3 +1,3 @@\n a\n-b\n[... 2 more lines of diff ...]"
     )
+
+
+def test_changes_far_from_each_other_are_shown_apart():
+    """With a few lines around each; no change is nothing."""
+    text = "".join(f"{n}\n" for n in range(30))
+    files = parse_unified("@@ @@\n-3\n@@ @@\n-6\n+six\n@@ @@\n+new\n 20\n", "f")
+    assert isinstance(files, tuple)
+    applied = apply_hunks(text, files[0].hunks)
+    assert isinstance(applied, Applied)
+    assert show_edits(text.split("\n"), applied.edits, 1000) == (
+        "@@ -2,8 +2,7 @@\n 1\n 2\n-3\n 4\n 5\n-6\n+six\n 7\n 8\n"
+        "@@ -19,4 +18,5 @@\n 18\n 19\n+new\n 20\n 21"
+    )
+    assert show_edits(["a"], (), 1000) == ""

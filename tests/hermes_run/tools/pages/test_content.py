@@ -30,6 +30,7 @@ LOST = "not all of it is utf-8; \ufffd stands for what could not be read"
         (b"<meta http-equiv=x content='text/html; charset=koi8-r'>\xc1", "text/html", "no", "а"),
         (b"a", "text/plain", "unicode_escape", "a"),
         (b"a", "text/plain", "iso-9999", "a"),
+        (b"\xff\xe9", "text/plain", None, "ÿé"),
     ],
 )
 def test_text_is_decoded_as_it_says_or_as_it_can(body, kind, charset, text):
