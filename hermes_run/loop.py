@@ -180,6 +180,8 @@ async def _refuse(
     """Record what the model is told of those of *calls* that are not run; gives the others."""
     agent.repeats.read(recording.session.turns)
     why = refuse(calls, _step(recording), agent.repeats, agent.limits.calls)
+    if not any(why):
+        return calls
     now = timestamp(time.time())
     results = [
         _fields(call, failure(refusal.text, "skipped", (refusal.flag,)), now)
