@@ -4,11 +4,13 @@
 starts, in milliseconds: plain commands by asyncio's subprocesses, and the same commands in a
 sandbox that is open; medians of interleaved rounds with the least and the most. What a sandbox
 costs that is opened, runs a command and is closed is ``open_close``, less that command. Then
-``sessions`` sandboxes run commands at once, and ``lag`` says by how many milliseconds a task of the
-same event loop that only sleeps woke up too late; ``opening`` is the same while they are opened.
+``sessions`` sandboxes run a command for each turn of a model, and ``lag`` says by how many
+milliseconds a task of the same event loop that only sleeps woke up too late. ``opening`` is the
+same while all start at once, ``saturated`` where no session ever waits for a model, which measures
+how the system shares its processors out, and ``saturated_plain`` that with plain commands.
 
-bubblewrap does not wait for the first process of a sandbox: whoever is asked here does, by
-``PR_SET_CHILD_SUBREAPER``, or its CPU and that of all commands would be missing.
+What is left behind by a process is waited for here, by ``PR_SET_CHILD_SUBREAPER``, or its CPU would
+be missing.
 """
 
 from __future__ import annotations
@@ -38,6 +40,10 @@ LINES = {"nothing": ":", "program": "ls -l / | wc -l"}
 REPEATS, COMMANDS = 7, 60
 SESSIONS, ROUNDS = 64, 5
 TICK_S = 0.005
+
+PAUSE_S = 1.0
+"""How long a model's turn takes between two commands of a session: that is quick."""
+
 GONE_S = 10.0
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -67,9 +73,8 @@ async def opened(wall: Bubblewrap, folder: Path) -> AsyncGenerator[Sandbox]:
     remove_tree(folder)
 
 
-async def plainly(line: str, count: int) -> float:
-    """Run commands by asyncio's subprocesses; give the CPU seconds of all."""
-    begun = spent()
+async def plainly(line: str, count: int) -> None:
+    """Run commands by asyncio's subprocesses."""
     for _ in range(count):
         process = await asyncio.create_subprocess_exec(
             *("bash", "-c", line),
@@ -78,7 +83,6 @@ async def plainly(line: str, count: int) -> float:
             stderr=asyncio.subprocess.STDOUT,
         )
         await process.communicate()
-    return spent() - begun
 
 
 async def behind(wall: Bubblewrap, folder: Path, line: str, count: int) -> float:
@@ -104,7 +108,9 @@ async def compare(wall: Bubblewrap, folder: Path, repeats: int) -> dict[str, Any
         for name, line in LINES.items():
             one = await behind(wall, folder / "one", line, 1)
             all_of_them = await behind(wall, folder / "all", line, COMMANDS + 1)
-            plain = await plainly(line, COMMANDS) / COMMANDS
+            begun = spent()
+            await plainly(line, COMMANDS)
+            plain = (spent() - begun) / COMMANDS
             each = (all_of_them - one) / COMMANDS
             if repeat:  # the first round loads what the others find
                 found[name].append((plain, each, one - each))
@@ -132,35 +138,45 @@ def spread(values: Sequence[float]) -> Figures:
 async def crowd(wall: Bubblewrap, folder: Path, sessions: int) -> dict[str, Any]:
     """Let many sessions run commands at once, and see how late the event loop is meanwhile."""
     async with contextlib.AsyncExitStack() as stack:
-        sandboxes: list[Sandbox] = []
-
-        async def enter(number: int) -> None:
-            sandbox = await stack.enter_async_context(opened(wall, folder / str(number)))
-            sandboxes.append(sandbox)
-
-        async def start(sandbox: Sandbox) -> None:
-            await work(sandbox, ":")
-
-        async def keep_working(sandbox: Sandbox) -> None:
-            for _ in range(ROUNDS):
-                await work(sandbox, LINES["program"])
-
-        for number in range(sessions):
-            await enter(number)
+        sandboxes = [
+            await stack.enter_async_context(opened(wall, folder / str(number)))
+            for number in range(sessions)
+        ]
         async with watched() as opening, anyio.create_task_group() as tasks:
             for sandbox in sandboxes:
-                tasks.start_soon(start, sandbox)
+                tasks.start_soon(work, sandbox, ":")
+        async with watched() as paced, anyio.create_task_group() as tasks:
+            for number, sandbox in enumerate(sandboxes):
+                tasks.start_soon(take_turns, sandbox, PAUSE_S * number / sessions)
         begun = time.perf_counter()
-        async with watched() as lag, anyio.create_task_group() as tasks:
+        async with watched() as busy, anyio.create_task_group() as tasks:
             for sandbox in sandboxes:
                 tasks.start_soon(keep_working, sandbox)
         took = time.perf_counter() - begun
+    async with watched() as plain, anyio.create_task_group() as tasks:
+        for _ in range(sessions):
+            tasks.start_soon(plainly, LINES["program"], ROUNDS)
     return {
         "sessions": sessions,
-        "commands_per_s": round(sessions * ROUNDS / took),
-        "lag": late(lag),
+        "lag": late(paced),
         "opening": late(opening),
+        "saturated": {**late(busy), "commands_per_s": round(sessions * ROUNDS / took)},
+        "saturated_plain": late(plain),
     }
+
+
+async def take_turns(sandbox: Sandbox, offset: float) -> None:
+    """Run commands as a session does: after each the model has its turn."""
+    await anyio.sleep(offset)
+    for _ in range(ROUNDS):
+        await work(sandbox, LINES["program"])
+        await anyio.sleep(PAUSE_S)
+
+
+async def keep_working(sandbox: Sandbox) -> None:
+    """Run one command after the other."""
+    for _ in range(ROUNDS):
+        await work(sandbox, LINES["program"])
 
 
 @contextlib.asynccontextmanager
