@@ -131,15 +131,7 @@ async def search_files(  # noqa: PLR0913, PLR0917 - models name their arguments
     except OSError as error:
         near = await near_names(here, path) if isinstance(error, FileNotFoundError) else ""
         return failure(f"Cannot search {path}: {error.strerror}{near}")
-    text = finished.output.decode("utf-8", "replace").replace("\0", "\ufffd")
-    if finished.exit_code == BAD_PATTERN:
-        return failure(f"{pattern!r} is no regular expression that can be searched for: {text}")
-    if finished.timed_out:
-        return failure("The search took too long; narrow it by path or file_glob", "timeout")
-    if not text:
-        more = f" after the first {offset} results" if offset else ""
-        return f"Nothing found in {path} for {pattern!r}{more}{_advice(search)}"
-    return _shown(text, folder, search, here.bounds.output_bytes)
+    return _told(finished, search, path, folder, here.bounds.output_bytes)
 
 
 class _Search(msgspec.Struct, frozen=True):
@@ -195,6 +187,20 @@ def _named(glob: str) -> str:
     # In a -path pattern `*` goes over slashes, so that `**/` may stand for no folder at all.
     plain = glob.removeprefix("./").removeprefix("**/").replace("**/", "*").replace("**", "*")
     return f"-path {shlex.quote(('./*' if glob.startswith('**/') else './') + plain)}"
+
+
+def _told(finished: Finished, search: _Search, path: str, folder: str, room: int) -> str | Output:
+    """Make the result of a search of *path* that has ended, for what reason ever."""
+    text = finished.output.decode("utf-8", "replace").replace("\0", "\ufffd")
+    pattern = search.pattern
+    if finished.exit_code == BAD_PATTERN:
+        return failure(f"{pattern!r} is no regular expression that can be searched for: {text}")
+    if finished.timed_out:
+        return failure("The search took too long; narrow it by path or file_glob", "timeout")
+    if not text:
+        more = f" after the first {search.offset} results" if search.offset else ""
+        return f"Nothing found in {path} for {pattern!r}{more}{_advice(search)}"
+    return _shown(text, folder, search, room)
 
 
 def _shown(text: str, folder: str, search: _Search, room: int) -> str:
