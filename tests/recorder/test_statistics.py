@@ -256,3 +256,14 @@ def test_replies_that_nobody_said_the_cost_of_are_counted(story):
         story.tell(ModelFailed, attempt=1, failure="stream_cut", usage=usage)
     assert story.value.unpriced == 3
     assert story.value.usage.cost_usd == 1.0
+
+
+def test_what_was_odd_about_results_is_counted(story: Story):
+    """Once for each result; what was coerced is one thing, whatever its name."""
+    assert story.value.result_flags == {}
+    story.tell(ModelReplied, calls=calls("a1", "a2"))
+    story.tell(ToolReturned, call_id="a1", status="ok", flags=("coerced:x", "coerced:y", "b"))
+    story.tell(ToolReturned, call_id="a2", status="skipped", flags=("repeated",))
+    story.tell(ModelReplied, calls=calls("a3"))
+    story.tell(ToolReturned, call_id="a3", status="skipped", flags=("repeated",))
+    assert story.value.result_flags == {"b": 1, "coerced": 1, "repeated": 2}

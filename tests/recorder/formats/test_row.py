@@ -243,3 +243,14 @@ def test_what_nobody_counted_is_not_nought():
         ]
     )
     assert row.render(told)["usage"]["input"] == 0
+
+
+def test_statistics_are_of_all_tools_that_sessions_of_the_run_may_have():
+    """Rows of one run are of one schema, whichever tools each session got."""
+    stamp: Any = {"session": "s", "ts": timestamp(0)}
+    started = SessionStarted(**stamp, seq=0, run_tools=("e", "f"))
+    session = fold([started], Session(id="s", tools=TOOLS))
+    zero = {"count": 0, "success": 0, "failure": 0}
+    written = row.render(session)
+    assert written["tool_stats"] == {"e": zero, "f": zero, "g": zero}
+    assert written["tool_error_counts"] == {"e": 0, "f": 0, "g": 0}
