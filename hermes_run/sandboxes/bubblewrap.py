@@ -30,6 +30,7 @@ from contextlib import AbstractAsyncContextManager
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
 from anyio import to_thread
 
 from hermes_run.errors import SandboxError
@@ -106,6 +107,8 @@ class Bubblewrap:
                 yield sandbox
 
     def _launch(self, site: Site, descriptor: int) -> Launch:
+        folder, scratch = site.folder.absolute(), site.scratch.absolute()
+        site = msgspec.structs.replace(site, folder=folder, scratch=scratch)
         owner = next(self._owners) if os.geteuid() == 0 else None
         try:
             furnish(self._sysroot, site.scratch)

@@ -40,7 +40,8 @@ def say(**values: Any) -> None:
 async def serve(order: Order) -> None:
     """Open a sandbox, run the commands, and close it."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        site = Site(Path(name, "workspace"), Path(name, "scratch"), {"MARK": "of the run"})
+        os.chdir(name)  # folders of a run may be relative
+        site = Site(Path("workspace"), Path("scratch"), {"MARK": "of the run"})
         for folder in (site.folder, site.scratch):
             folder.mkdir(mode=0o700)
         for path, text in order.files.items():
@@ -53,6 +54,7 @@ async def serve(order: Order) -> None:
                 results.append(await sandbox.run(command))
             if order.lasting:
                 family = [each.pid for each in psutil.Process().children(recursive=True)]
+        os.chdir("/")
         say(results=results, family=family)
 
 
