@@ -100,7 +100,7 @@ class Settings:
     mcp: Path | None = None
     """JSON file with MCP servers, as {"mcpServers": {NAME: {...}}}; the tools of each server are a
     toolset of its name."""
-    sandbox: SandboxName = "none"
+    sandbox: SandboxName = "auto"
     """Where tools run: `auto` takes the best wall that holds here and refuses to run without one;
     `none` is a folder a session and no wall."""
     network: Network = "none"

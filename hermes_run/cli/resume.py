@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Mapping
+import dataclasses
+from collections.abc import Generator, Mapping
 from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
-from itertools import islice
 from pathlib import Path
+from typing import cast
 
 import anyio
 import msgspec
 from anyio import to_thread
 
 from hermes_run.cli import output
+from hermes_run.cli.announcing import going_on, unpriced, walled
 from hermes_run.cli.descriptors import allow_open_files
 from hermes_run.cli.faults import Fault, explain, tell
 from hermes_run.cli.logs import kept_from_the_screen
 from hermes_run.cli.report import exit_code
-from hermes_run.cli.run import NO_WALL, conclude, open_screen, unpriced
+from hermes_run.cli.run import conclude, open_screen
 from hermes_run.cli.signals import Signals, listen
-from hermes_run.config import ResumeOptions, Settings, check
+from hermes_run.config import ResumeOptions, SandboxName, Settings, check
 from hermes_run.drift import Meant, drift
 from hermes_run.errors import SandboxError, UsageError
 from hermes_run.intake import Intake
@@ -29,7 +31,7 @@ from hermes_run.prompts import check_file, read_prompts
 from hermes_run.report import Report
 from hermes_run.resume import Choices, Past, Resumption, Rows, compare_rows, refuse_drift
 from hermes_run.run import REJECTS, reopen_run
-from hermes_run.run_json import folder_of, read_run_json
+from hermes_run.run_json import folder_of, read_run_json, settings_of
 from hermes_run.sandboxes.fencing import fence
 from hermes_run.shared import read_prefill
 from hermes_run.tools.opening import open_stock
@@ -41,7 +43,7 @@ from recorder import files
 from recorder.errors import CorruptJournalError
 from recorder.mending import sift
 from recorder.messages import Json
-from recorder.run_directory import JOURNAL, LOST, own_existing
+from recorder.run_directory import JOURNAL, own_existing
 from recorder.shapes import object_of, text_in
 from recorder.standing import Standings, stand
 
@@ -67,6 +69,7 @@ def resume_run(run: Path, settings: Settings, options: ResumeOptions) -> int:
     """Go on with the run in the directory *run*; gives the exit code."""
     try:
         _check(run, settings)
+        settings = _behind_the_same_wall(run, settings)
         again = Again(run, settings, options, _tools(run, settings))
         return anyio.run(_listening, again)
     except CorruptJournalError as error:
@@ -86,6 +89,18 @@ def _check(directory: Path, settings: Settings) -> None:
     read_prices(settings.prices)
     if settings.dry_run:
         raise UsageError(f"resume has no --dry-run; what is left: `hermes-run status {directory}`")
+
+
+def _behind_the_same_wall(directory: Path, settings: Settings) -> Settings:
+    """Let `auto` mean what it meant when the run was begun.
+
+    Raises:
+        RunDirectoryError: there is no run of this command.
+    """
+    was = settings_of(read_run_json(directory)).get("sandbox")
+    if settings.sandbox != "auto" or not isinstance(was, str):
+        return settings
+    return dataclasses.replace(settings, sandbox=cast("SandboxName", was))
 
 
 def _tools(directory: Path, settings: Settings) -> tuple[Tool, ...]:
@@ -221,7 +236,8 @@ async def _go_on(again: Again, past: Past, shelf: Shelf, signals: Signals) -> Re
         stack.enter_context(complaints.written_to(run.plan.log))
         screen = stack.enter_context(open_screen(settings, directory.name))
         with suppress(OSError):  # nobody looks: no reason not to go on
-            for line in [*_announce(again, past), *unpriced(run), *map(clean, source.warnings)]:
+            said = [*going_on(again.directory, past), walled(run), *unpriced(run)]
+            for line in [*said, *map(clean, source.warnings)]:
                 screen.say(line)
         watching = await stack.enter_async_context(watch(run, past.rows.rows, screen))
         signals.stop(run, watching)
@@ -238,48 +254,6 @@ async def _fence(run: str, directory: Path) -> None:
         await fence(run, directory)
     except SandboxError as error:
         raise UsageError(f"{error}. End them, then resume.") from error
-
-
-def _announce(again: Again, past: Past) -> list[str]:
-    rows, sessions = past.rows, past.standings.sessions
-    kept = len(sessions) - rows.going
-    counts = f"sessions kept: {kept:,}, going on: {rows.going:,}, to begin: {rows.begun:,}"
-    lines = [f"{again.directory}: {counts}"]
-    if past.standings.torn:
-        lines.append(f"{len(past.standings.torn)} torn tail(s) skipped: they were never promised")
-    if past.sifted and past.sifted.lost:
-        lines.append(
-            f"{len(past.sifted.lost):,} sessions have rows and no end in the journal, which was "
-            f"written with --sync none; their rows are kept in {LOST}"
-        )
-    if rows.gone:
-        named = _some(rows.gone)
-        lines.append(
-            f"{len(rows.gone):,} sessions are of rows or samples that are gone ({named}); "
-            "they are kept"
-        )
-    if said := _changes(past):
-        lines.append(f"going on although this changed: {'; '.join(said)}")
-    if again.settings.sandbox == "none":
-        lines.append(NO_WALL.format(folder=again.directory / "workspaces"))
-    return lines
-
-
-def _changes(past: Past) -> list[str]:
-    """Say what is not as it was, and was allowed."""
-    kinds = {"the content": past.rows.changed, "the tools": past.rows.retooled}
-    said = [", ".join(past.changed)] if past.changed else []
-    for what, rows in kinds.items():
-        if rows:
-            plural = "" if len(rows) == 1 else "s"
-            said.append(f"{what} of {len(rows):,} row{plural} ({_some(rows)})")
-    return said
-
-
-def _some(names: Collection[str]) -> str:
-    """Name the first few."""
-    more = ", ..." if len(names) > _NAMED else ""
-    return ", ".join(clean(repr(name), 80) for name in islice(names, _NAMED)) + more
 
 
 def _damaged(directory: Path, error: CorruptJournalError) -> str:

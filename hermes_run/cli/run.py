@@ -12,26 +12,24 @@ import anyio
 import msgspec
 
 from hermes_run.cli import output
+from hermes_run.cli.announcing import unpriced, unused, walled
 from hermes_run.cli.dry_run import describe
 from hermes_run.cli.faults import explain, tell
 from hermes_run.cli.logs import kept_from_the_screen
 from hermes_run.cli.order import Order, make_order, read_all
 from hermes_run.cli.report import exit_code, report_lines
 from hermes_run.cli.signals import Signals, listen
-from hermes_run.config import SIMULATED, Settings, option
+from hermes_run.config import SIMULATED, Settings
 from hermes_run.models.source import open_source
-from hermes_run.prices import unpriced_notice
 from hermes_run.progress.screens import JsonLines, Lines, Quiet, Screen, open_panel
 from hermes_run.progress.watch import watch
 from hermes_run.prompts import read_prompts
 from hermes_run.report import Report
 from hermes_run.run import Run, open_run
 from hermes_run.tools.opening import Stock, open_stock
-from hermes_run.tools.shelf import Shelf, idle
+from hermes_run.tools.shelf import Shelf
 from hermes_run.words import clean
 from recorder.json_text import encode
-
-NO_WALL = "Tools are not sandboxed: what the model runs, runs as you, in {folder}."
 
 
 def run_prompts(prompts: Path, settings: Settings) -> int:
@@ -103,24 +101,7 @@ def _announce(order: Order, run: Run) -> list[str]:
     where = "" if settings.model == SIMULATED else f" at {run.plan.provider}"
     what = f"model {settings.model}{where}, {settings.concurrency:,} sessions at once"
     lines = [f"{order.prompts}: {what}, recorded in {order.directory}"]
-    if settings.sandbox == "none":
-        lines.append(NO_WALL.format(folder=order.directory / "workspaces"))
-    return lines + unpriced(run)
-
-
-def unused(shelf: Shelf) -> list[str]:
-    """Say that servers were started for nothing, as far as is known."""
-    said = "no prompt gets the tools of the MCP server {0} unless its row asks: --toolsets {0}"
-    return [clean(said.format(name)) for name in idle(shelf)]
-
-
-def unpriced(run: Run) -> list[str]:
-    """Say that a cost may stay unknown, where it is asked for or bounds something."""
-    settings = run.plan.settings
-    bounds = [name for name in ("max_session_cost_usd", "max_cost_usd") if getattr(settings, name)]
-    typed = tuple(option(name) for name in bounds)
-    notice = unpriced_notice(run.plan.model_name, run.plan.prices, typed, settings.prices)
-    return [notice] if notice else []
+    return [*lines, walled(run), *unpriced(run)]
 
 
 @contextmanager
