@@ -56,11 +56,11 @@ async def web_fetch(
     said = [f"from {page.url}"] if page.url != url else []
     said += list(reading.notes)
     said += ["only the first part of the page was fetched"] if page.cut else []
+    if not 200 <= page.status < 300:
+        return failure(_refusal(page.status, page.reason, reading.text if reading.is_text else ""))
     if not reading.is_text:
         size = f" of {page.size} bytes" if page.cut and page.size else ""
         return f"{page.url} is no text: {reading.text}{size}; fetch it with a command to use it"
-    if not 200 <= page.status < 300:
-        return failure(_refusal(page.status, page.reason, reading.text))
     if offset and offset >= len(reading.text):
         return failure(f"There is nothing at {offset}: the text has {len(reading.text)} characters")
     room = max(context.bounds.output_bytes - NOTE_BYTES - sum(map(len, said)), 100)

@@ -214,6 +214,7 @@ async def test_a_server_that_does_not_answer_is_left(fetch, context, said, site)
         (b"HTTP/1.1 418 Tea\r\n\r\n", "418 Tea: try another address"),
         (b"HTTP/1.1 503 Busy\r\n\r\n", "503 Busy: try again later"),
         (b"HTTP/1.1 302 Found\r\n\r\n", "302 Found: try another address"),
+        (b"HTTP/1.1 404 No\r\nContent-Type: image/png\r\n\r\n\x89PNG", "404 No: there is no such"),
         (b"garbage\r\n\r\n", "can't be used"),
         (b"", "can't be used"),
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", "can't be used"),
