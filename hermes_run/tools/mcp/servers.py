@@ -16,8 +16,8 @@ from hermes_run.tools.belongings import Belongings, open_belongings
 from hermes_run.tools.mcp.asked import Asked, read_asked
 from hermes_run.tools.mcp.line import LostError
 from hermes_run.tools.mcp.names import name_tools
+from hermes_run.tools.shelf import Toolset
 from hermes_run.tools.tool import Context, Output, Tool
-from hermes_run.tools.toolsets import Toolset
 from hermes_run.words import closest
 from recorder.messages import Effect, Json
 

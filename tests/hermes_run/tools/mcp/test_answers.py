@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from hermes_run.tools.mcp.answers import EMPTY, read_answer
@@ -35,6 +35,7 @@ def test_answers_become_text(answer, content, status):
     assert (output.content, output.status) == (content, status)
 
 
+@settings(max_examples=40)
 @given(some.lists(BLOCKS | JSON, max_size=4), JSON)
 def test_no_answer_raises(blocks, structured):
     """A server may send anything."""
