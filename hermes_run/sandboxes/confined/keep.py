@@ -14,8 +14,10 @@ import select
 import signal
 import time
 
-from hermes_run.sandboxes.confined.family import descendants
+from hermes_run.sandboxes.confined.family import children, descendants
 from hermes_run.sandboxes.confined.grant import Granted
+
+PAUSE_S = 0.001
 
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
@@ -66,19 +68,37 @@ def end_all(kept: Kept) -> None:
     """End every descendant of this process.
 
     They are stopped first, until none is left that runs: what is stopped can't start another, and
-    what has ended would make room for one.
+    what has ended would make room for one. Whatever was not seen has this process for a parent as
+    soon as its own has ended, so that it is seen the next time.
     """
-    while True:
-        stopped: set[int] = set()
-        while fresh := descendants().keys() - stopped:
-            for pid in fresh:
-                _send(pid, signal.SIGSTOP)
-            stopped |= fresh
+    while not _reap(kept):
+        stopped = _stop_all()
         for pid in stopped:
             _send(pid, signal.SIGKILL)
-        if _reap(kept):
-            return
-        time.sleep(0.002)
+        time.sleep(PAUSE_S)
+
+
+def _stop_all() -> set[int]:
+    stopped: set[int] = set()
+    while True:
+        fresh = _family() - stopped
+        if not fresh:
+            return stopped
+        for pid in fresh:
+            _send(pid, signal.SIGSTOP)
+        stopped |= fresh
+
+
+def _family() -> set[int]:
+    found: set[int] = set()
+    pending = children(os.getpid())
+    while pending:
+        pid = pending.pop()
+        if pid not in found:
+            found.add(pid)
+            pending += children(pid)
+    # A kernel may be built without what gives children.
+    return found or set(descendants())
 
 
 def _send(pid: int, number: signal.Signals) -> None:

@@ -14,8 +14,11 @@ import signal
 import sys
 
 if __name__ == "__main__":
-    # Nobody's folders are searched for modules but Python's own, and then ours.
-    sys.path.append(__file__.rpartition("/hermes_run/")[0])
+    # Our packages are there without what they load: nothing but this one is needed.
+    _top = __file__.rpartition("/hermes_run/")[0]
+    for _name in ("hermes_run", "hermes_run.sandboxes", "hermes_run.sandboxes.confined"):
+        sys.modules[_name] = type(sys)(_name)
+        sys.modules[_name].__path__ = [f"{_top}/{_name.replace('.', '/')}"]
 
 from hermes_run.sandboxes.confined.grant import Granted
 from hermes_run.sandboxes.confined.keep import Kept, keep
@@ -90,4 +93,4 @@ def _become_supervisor(spec: Spec, argv: list[str], sending: _socket.socket) -> 
 
 
 if __name__ == "__main__":
-    sys.exit(main(json.loads(sys.argv[1]), sys.argv[2:]))
+    os._exit(main(json.loads(sys.argv[1]), sys.argv[2:]))
