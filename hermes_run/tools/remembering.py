@@ -6,7 +6,7 @@ from typing import Any
 
 from hermes_run.tools import python, shell, todo
 from recorder.session import Session
-from recorder.steps import Step
+from recorder.steps import Step, pair
 
 
 def remembered(session: Session) -> dict[str, Any]:
@@ -16,11 +16,13 @@ def remembered(session: Session) -> dict[str, Any]:
     are told if those begin anew.
     """
     state: dict[str, Any] = {}
+    # A call that was cut off or refused has left nothing in a shell or an interpreter.
     called = {
         call.name
         for turn in session.turns
-        if isinstance(turn, Step) and turn.results
-        for call in turn.reply.calls
+        if isinstance(turn, Step)
+        for call, result in pair(turn).pairs
+        if result and result.status == "ok"
     }
     if "terminal" in called:
         shell.expect(state)
