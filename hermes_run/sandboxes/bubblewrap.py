@@ -147,7 +147,8 @@ class Bubblewrap:
         shared = min(SHARED_BYTES, self._allowance.memory // SHARED_PART)
         return (
             *(() if self._allowance.network else ("--unshare-net",)),
-            *("--proc", "/proc", "--dev", "/dev"),
+            # Of its own namespaces a session could raise the bounds that the kernel has.
+            *("--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"),
             *("--size", str(shared), "--perms", "1777", "--tmpfs", "/dev/shm"),  # noqa: S108
             *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORKSPACE),
         )

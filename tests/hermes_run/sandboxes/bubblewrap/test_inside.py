@@ -142,6 +142,17 @@ def test_only_its_own_folders_can_be_written(host):
     }
 
 
+def test_no_bound_of_the_kernel_can_be_raised(host):
+    """Not even those of its own namespaces: memory that is in nobody's account hangs on them."""
+    said = host.output(
+        "find /proc/sys -type f -writable 2>/dev/null | wc -l; cat /proc/sys/kernel/shmmni; "
+        "echo 30000 2>&1 >/proc/sys/kernel/shmmni; cat /proc/sys/kernel/hostname"
+    ).splitlines()
+    assert said[:2] == ["0", "4096"]
+    assert said[-2].endswith("Read-only file system")
+    assert said[-1] == "sandbox"
+
+
 def test_no_mount_lets_programs_have_other_rights(host):
     """Nosuid everywhere; devices only as the few that are shown."""
     lines = [line.split() for line in host.output("cat /proc/self/mountinfo").splitlines()]
