@@ -91,8 +91,8 @@ DEFLATED = RAW.compress(b"text" * 100) + RAW.flush()
     ("coding", "packed"),
     [
         ("", b"text" * 100),
-        ("gzip", gzip.compress(b"text" * 100)),
-        ("gzip", gzip.compress(b"text" * 50) + gzip.compress(b"") + gzip.compress(b"text" * 50)),
+        ("gzip", gzip.compress(b"text" * 100, mtime=0)),
+        ("gzip", gzip.compress(b"text" * 50, mtime=0) + gzip.compress(b"", mtime=0) + gzip.compress(b"text" * 50, mtime=0)),
         ("deflate", zlib.compress(b"text" * 100)),
         ("deflate", DEFLATED),
     ],
