@@ -150,19 +150,25 @@ async def _read(
     messages: MemoryObjectSendStream[SessionMessage | Exception],
     heard: anyio.Event,
 ) -> None:
-    """Hand over every message; the connection is lost when there are no more."""
+    """Hand over all messages; the connection is lost when there are no more."""
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_stop_soon_after, process, tasks.cancel_scope)
-        with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
-            async for text in _lines(ends.stdout):
-                if message := _message(text, line):
-                    await messages.send(message)
+        await _hand_over(ends, line, messages)
         tasks.cancel_scope.cancel()
     with anyio.move_on_after(REAP_S):
         await process.wait()
         await heard.wait()
     line.lose(f"{_fate(process)}{line.last_words()}")
     messages.close()
+
+
+async def _hand_over(
+    ends: _Ends, line: Line, messages: MemoryObjectSendStream[SessionMessage | Exception]
+) -> None:
+    with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+        async for text in _lines(ends.stdout):
+            if message := _message(text, line):
+                await messages.send(message)
 
 
 async def _stop_soon_after(process: Process, scope: anyio.CancelScope) -> None:
