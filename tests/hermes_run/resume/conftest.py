@@ -113,7 +113,12 @@ def crash(tmp_path: Path) -> Callable[..., Awaitable[None]]:
             with anyio.fail_after(20):
                 await (cut or model.held).wait()
             await run.record.durable()
-            shutil.copytree(tmp_path / "whole", tmp_path / "run", symlinks=True)
+            shutil.copytree(
+                tmp_path / "whole",
+                tmp_path / "run",
+                symlinks=True,
+                ignore=shutil.ignore_patterns("control"),
+            )
             tasks.cancel_scope.cancel()
 
     return go
