@@ -194,14 +194,23 @@ def landlock_wall(allowance: Allowance) -> Landlock:
     Raises:
         SandboxError: it has not, or only one that leaves too much open.
     """
-    abi, machine = kernel.landlock_abi(), os.uname().machine
+    abi = kernel.landlock_abi()
+    check_kernel(abi, os.uname().machine)
+    return Landlock(allowance, abi)
+
+
+def check_kernel(abi: int, machine: str) -> None:
+    """Refuse a kernel by its version of Landlock and by the machine that it is for.
+
+    Raises:
+        SandboxError: it will not do.
+    """
     if abi < TRUNCATES:
         found = f"Landlock of version {abi}" if abi else "no Landlock"
         raise SandboxError(f"this kernel has {found}, and it takes {TRUNCATES} (Linux 6.2)")
     if machine not in ARCHITECTURES:
         known = " and ".join(ARCHITECTURES)
         raise SandboxError(f"the filter of system calls knows {known}, this is {machine}")
-    return Landlock(allowance, abi)
 
 
 def _readable(sysroot: Sysroot) -> list[str]:

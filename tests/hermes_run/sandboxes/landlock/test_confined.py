@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +25,10 @@ from hermes_run.sandboxes.syscalls import ARCHITECTURES
 
 def in_a_child(work: Callable[[], int], stdin: int | None = None) -> int:
     """Do *work* in a process of its own and give its exit code."""
-    pid = os.fork()
+    with warnings.catch_warnings():
+        # Threads of other tests may be there; the child does not need them.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
     if pid:
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     code = 99

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hermes_run.errors import SandboxError, UsageError
-from hermes_run.sandboxes.landlock import Landlock, landlock_wall
+from hermes_run.sandboxes.landlock import Landlock, check_kernel, landlock_wall
 from hermes_run.sandboxes.probing import probe
 from hermes_run.sandboxes.wall import Allowance, Site
 from tests.hermes_run.sandboxes.landlock.places import made_site, python_for_everybody, run
@@ -277,3 +277,26 @@ def test_an_ordinary_user_has_it_too(wall):
     assert done.stdout.count("Operation not permitted") == 1
     assert done.stdout.count("Permission denied") == 1
     assert mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize(
+    ("abi", "machine", "said"),
+    [
+        (0, "x86_64", r"this kernel has no Landlock, and it takes 3 \(Linux 6\.2\)"),
+        (2, "x86_64", "this kernel has Landlock of version 2"),
+        (7, "riscv64", "knows x86_64 and aarch64, this is riscv64"),
+    ],
+)
+def test_a_kernel_that_will_not_do_is_refused(abi, machine, said):
+    """By what it lacks."""
+    check_kernel(3, "aarch64")
+    with pytest.raises(SandboxError, match=said):
+        check_kernel(abi, machine)
+
+
+async def test_folders_that_cannot_be_prepared_break_the_sandbox(wall, site):
+    """The machine's fault, in a sentence."""
+    site.scratch.rmdir()
+    with pytest.raises(SandboxError, match="the folders of a session can't be prepared"):
+        async with wall.open(site):
+            pytest.fail("it must not open")
