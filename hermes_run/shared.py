@@ -49,33 +49,37 @@ async def open_plan(
     """
     prices = read_prices(settings.prices)
     async with open_watch(allowance_of(settings), record.directory) as watch:
-        with open_log(record.directory) as log:
-            plan = Plan(
-                settings=settings,
-                model=source.model,
-                model_name=source.name,
-                provider=source.provider,
-                record=record,
-                wall=wall,
-                watch=watch,
-                brake=source.brake,
-                log=log,
-                prices=prices,
-                prefill=prefill,
-                folder=folder,
-            )
-            for warning in source.warnings:
-                log.warning(warning)
-            _connect(plan, source)
-            try:
+        try:
+            with open_log(record.directory) as log:
+                plan = Plan(
+                    settings=settings,
+                    model=source.model,
+                    model_name=source.name,
+                    provider=source.provider,
+                    record=record,
+                    wall=wall,
+                    watch=watch,
+                    brake=source.brake,
+                    log=log,
+                    prices=prices,
+                    prefill=prefill,
+                    folder=folder,
+                )
+                _connect(plan, source)
                 yield plan
-            finally:
-                for name in FOLDERS:
-                    remove_empty(record.directory / name)
+        finally:
+            _remove_empty_folders(record)
+
+
+def _remove_empty_folders(record: Record) -> None:
+    for name in FOLDERS:
+        remove_empty(record.directory / name)
 
 
 def _connect(plan: Plan, source: Source) -> None:
-    """Let the record's facts reach who decides by them."""
+    """Note what the source warned of, and let the record's facts reach who decides by them."""
+    for warning in source.warnings:
+        plan.log.warning(warning)
     keep_limits(plan.record, source.gate)
     if plan.settings.max_cost_usd is not None:
         budget = Budget(plan, plan.settings.max_cost_usd)

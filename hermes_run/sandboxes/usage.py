@@ -62,13 +62,18 @@ def _used(folder: int, enough: int, depth: int) -> int:
         for entry in entries:
             # Whoever works there takes away and exchanges what is looked at.
             with contextlib.suppress(OSError):
-                found = entry.stat(follow_symlinks=False)
-                total += max(BLOCK, found.st_blocks * 512 // max(1, found.st_nlink))
-                if stat.S_ISDIR(found.st_mode):
-                    total += _below(folder, entry.name, enough - total, depth)
+                total += _one(folder, entry, enough - total, depth)
             if total > enough:
                 break
     return total
+
+
+def _one(folder: int, entry: os.DirEntry[str], enough: int, depth: int) -> int:
+    found = entry.stat(follow_symlinks=False)
+    own = max(BLOCK, found.st_blocks * 512 // max(1, found.st_nlink))
+    if not stat.S_ISDIR(found.st_mode):
+        return own
+    return own + _below(folder, entry.name, enough - own, depth)
 
 
 def _below(parent: int, name: str, enough: int, depth: int) -> int:
@@ -108,14 +113,18 @@ def _open_locked(parent: int, name: str) -> Generator[int]:
 
 def held_open(process: int, device: int) -> int:
     """Bytes of files on *device* that a process holds open and that have no name any more."""
-    total = 0
     with contextlib.suppress(OSError), os.scandir(f"/proc/{process}/fd") as entries:
-        for entry in entries:
-            with contextlib.suppress(OSError):
-                found = entry.stat()
-                if stat.S_ISREG(found.st_mode) and not found.st_nlink and found.st_dev == device:
-                    total += found.st_blocks * 512
-    return total
+        return sum(_nameless(entry, device) for entry in entries)
+    return 0
+
+
+def _nameless(entry: os.DirEntry[str], device: int) -> int:
+    """Bytes of a file without a name that one descriptor leads to."""
+    with contextlib.suppress(OSError):
+        found = entry.stat()
+        if stat.S_ISREG(found.st_mode) and not found.st_nlink and found.st_dev == device:
+            return found.st_blocks * 512
+    return 0
 
 
 def _descendants(leader: int, children: Mapping[int, Sequence[int]]) -> list[int]:

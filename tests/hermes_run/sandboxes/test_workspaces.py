@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from hermes_run.errors import SandboxError, UsageError
 from hermes_run.sandboxes import workspaces
-from hermes_run.sandboxes.workspaces import prepare, remove
+from hermes_run.sandboxes.workspaces import prepare, remove, strip
 
 
 @pytest.fixture
@@ -226,3 +227,70 @@ async def test_a_removal_that_does_not_end_is_given_up(folder, monkeypatch):
     monkeypatch.setattr(workspaces, "REMOVAL_S", -1)
     with pytest.raises(SandboxError, match="keeps writing"):
         await remove(folder)
+
+
+async def test_a_workspace_that_is_kept_holds_files_and_folders_only(tmp_path):
+    """What would give somebody rights is gone, and so is what is no file."""
+    folder = tmp_path / "kept"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub/owner").write_text("x")
+    (folder / "sub/owner").chmod(0o6755)
+    (folder / "sub").chmod(0o4000)
+    (folder / "link").symlink_to("/etc/passwd")
+    os.mkfifo(folder / "fifo")
+    await strip(folder)
+    assert (folder / "sub/owner").stat().st_mode & 0o7777 == 0o755
+    assert sorted(path.name for path in folder.rglob("*")) == ["link", "owner", "sub"]
+
+
+async def test_what_lies_too_deep_in_a_workspace_is_not_kept(tmp_path, monkeypatch):
+    """Nobody looks at it, so nobody can say that it is harmless."""
+    monkeypatch.setattr(workspaces, "STRIPPED_DEPTH", 1)
+    (tmp_path / "kept/1/2/3").mkdir(parents=True)
+    (tmp_path / "kept/1/file").write_text("x")
+    await strip(tmp_path / "kept")
+    assert sorted(path.name for path in (tmp_path / "kept").rglob("*")) == ["1", "file"]
+
+
+async def test_a_workspace_that_is_gone_has_nothing_to_strip(tmp_path):
+    """A session may have ended before it had one."""
+    await strip(tmp_path / "none")
+
+
+async def test_a_workspace_that_is_no_folder_is_told(tmp_path):
+    """It is not what this made."""
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(SandboxError, match="can't be kept"):
+        await strip(tmp_path / "file")
+
+
+@pytest.fixture
+def sharing(tmp_path: Path) -> Iterator[Path]:
+    """Mount a file system on which files can share their blocks."""
+    image, folder = tmp_path / "image", tmp_path / "mounted"
+    folder.mkdir()
+    with image.open("wb") as file:
+        file.truncate(320 * 2**20)
+    making = ["mkfs.xfs", "-q", "-m", "reflink=1", str(image)]
+    for command in (making, ["mount", "-o", "loop", str(image), str(folder)]):
+        try:
+            subprocess.run(command, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            pytest.skip(f"{command[0]} can't be used here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.root
+async def test_files_are_copied_without_taking_room_where_they_can_be(sharing):
+    """A copy of a large file takes none of its blocks, and is another file all the same."""
+    (sharing / "source").mkdir()
+    (sharing / "source/large").write_bytes(os.urandom(32 * 2**20))
+    os.sync()
+    before = os.statvfs(sharing).f_bavail
+    await prepare(sharing / "run" / "one", sharing / "source")
+    os.sync()
+    taken = (before - os.statvfs(sharing).f_bavail) * os.statvfs(sharing).f_bsize
+    assert taken < 8 * 2**20
+    (sharing / "run/one/large").write_bytes(b"changed")
+    assert (sharing / "source/large").stat().st_size == 32 * 2**20
