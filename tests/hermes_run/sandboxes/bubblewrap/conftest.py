@@ -83,6 +83,9 @@ def opened_host(user: int | None) -> Iterator[Host]:
             host = Host(process, os.getuid() if user is None else user)
             assert host.answer() == {"ready": host.uid}
             yield host
+            assert process.stdin
+            process.stdin.close()
+            process.wait(SECONDS)
         finally:
             process.kill()
 

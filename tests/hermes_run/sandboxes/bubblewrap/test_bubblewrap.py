@@ -108,3 +108,24 @@ def test_settings_are_written_anew_and_for_all_to_read(tmp_path):
     assert (tmp_path / "etc" / "passwd").stat().st_mode & 0o777 == 0o644
     assert (tmp_path / "etc").stat().st_mode & 0o777 == 0o755
     assert not (tmp_path / "etc" / "resolv.conf").exists()
+
+
+async def test_a_machine_whose_calls_are_not_known_has_no_sandbox(monkeypatch, tmp_path):
+    """Rather than one without a filter."""
+    monkeypatch.setattr(bubblewrap, "ARCHITECTURES", {"riscv64": None})
+    wall = bubblewrap.Bubblewrap(Allowance())
+    with pytest.raises(SandboxError, match="knows riscv64, this is"):
+        async with wall.open(Site(tmp_path, tmp_path)):
+            pass
+
+
+@pytest.mark.root
+async def test_root_needs_a_program_to_become_somebody_else(monkeypatch, tmp_path):
+    """Rather than to run commands as root."""
+    monkeypatch.setattr(bubblewrap, "_SYSTEM", str(tmp_path))
+    (tmp_path / "workspace").mkdir()
+    (tmp_path / "scratch").mkdir()
+    wall = bubblewrap.Bubblewrap(Allowance())
+    with pytest.raises(SandboxError, match="apt install util-linux"):
+        async with wall.open(Site(tmp_path / "workspace", tmp_path / "scratch")):
+            pass
