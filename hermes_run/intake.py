@@ -12,6 +12,7 @@ from hermes_run.config import Settings
 from hermes_run.errors import UsageError
 from hermes_run.job import Job
 from hermes_run.prompts import Prompt, Reject
+from hermes_run.sandboxes.choosing import has_images
 from hermes_run.tools.distributions import Draw
 from hermes_run.tools.shelf import Shelf, choose, toolbox_of, whole
 from hermes_run.tools.toolbox import Toolbox, make_toolbox
@@ -146,8 +147,9 @@ class Intake:
         """
         if isinstance(row, Reject):
             raise UsageError(row.reason)
-        if row.image and self._settings.sandbox == "none":
-            raise UsageError("`image` needs a sandbox that runs images, this run has none")
+        if row.image and not has_images(self._settings):
+            said = f"`image` is for containers, not for --sandbox {self._settings.sandbox}"
+            raise UsageError(f"{said}: type --sandbox docker, or leave it out")
         drawn = self._draw(row)
         toolbox = self._box(row, drawn)
         every = self._whole.tools.keys()

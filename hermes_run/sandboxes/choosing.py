@@ -117,6 +117,11 @@ def openings(settings: Settings, platform: str) -> dict[str, Opening]:
     return {name: _opening(name, allowance_of(settings), settings.image) for name in names}
 
 
+def has_images(settings: Settings, platform: str = sys.platform) -> bool:
+    """Tell whether the wall that *settings* ask for runs images."""
+    return settings.sandbox == "docker" or (settings.sandbox == "auto" and platform != "linux")
+
+
 def allowance_of(settings: Settings) -> Allowance:
     """Give what the sandbox of each session may take."""
     return Allowance(
@@ -157,8 +162,7 @@ async def _opening(name: str, allowance: Allowance, image: str | None) -> AsyncG
 
 
 def _check(settings: Settings, platform: str) -> None:
-    docker = settings.sandbox == "docker" or (settings.sandbox == "auto" and platform != "linux")
-    if settings.image is not None and not docker:
+    if settings.image is not None and not has_images(settings, platform):
         raise UsageError(
             f"--image {settings.image} is for containers, not for --sandbox {settings.sandbox}: "
             "type --sandbox docker, or leave it out"

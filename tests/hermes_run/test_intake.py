@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.lowlevel
+import pytest
 
-from hermes_run.config import Settings
+from hermes_run.config import SandboxName, Settings
 from hermes_run.intake import Intake
 from hermes_run.models.scripted import Scripted
 from hermes_run.models.source import Source
@@ -47,7 +49,7 @@ async def test_rows_that_were_still_to_be_read_when_the_run_was_cancelled_are_co
 ):
     """What waits for a row is cancelled, and the file is read to its end all the same."""
     rows = Held([GOOD, *[BAD] * 3, GOOD, GOOD], ready=2)
-    settings = Settings(model="m", toolsets=(), concurrency=2, samples=2)
+    settings = Settings(model="m", toolsets=(), concurrency=2, samples=2, sandbox="none")
     source, reports = Source(Scripted(["ok"] * 2), "m", "test"), list[Report]()
 
     shelf = load_shelf(settings)
@@ -91,3 +93,24 @@ async def test_a_row_counts_as_rejected_only_when_it_is_listed(tmp_path: Path):
         assert await intake.finish_counting() == 1
     assert (intake.counts.rows, intake.counts.rejected, intake.counts.sessions) == (2, 1, 1)
     assert len(path.read_bytes().splitlines()) == len(intake.examples) == 1
+
+
+@pytest.mark.parametrize("sandbox", ["auto", "bwrap", "landlock", "none"])
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere auto means containers")
+async def test_a_row_with_an_image_is_rejected_where_there_are_no_containers(sandbox: SandboxName):
+    """No session is begun that could only fail; it says what to type."""
+    settings = Settings(toolsets=(), sandbox=sandbox)
+    rows = Held([GOOD | {"image": "debian"}, GOOD], ready=9).read()
+    intake = Intake(rows, settings, load_shelf(settings))
+    assert [job.prompt.image async for job in intake] == [None]
+    assert intake.counts.rejected == 1
+    assert f"not for --sandbox {sandbox}: type --sandbox docker" in intake.examples[0]
+
+
+async def test_a_row_with_an_image_is_run_in_a_container():
+    """Its session gets it."""
+    settings = Settings(toolsets=(), sandbox="docker")
+    intake = Intake(
+        Held([GOOD | {"image": "debian"}], ready=9).read(), settings, load_shelf(settings)
+    )
+    assert [job.prompt.image async for job in intake] == ["debian"]
