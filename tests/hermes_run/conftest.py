@@ -49,7 +49,8 @@ def start_run(tmp_path: Path) -> OpenRun:
         **options: Any,
     ) -> AsyncIterator[Run]:
         scripted = Scripted(model) if isinstance(model, Sequence) else model
-        settings = Settings(**{"model": "scripted", "toolsets": (), **options})
+        bare = {"model": "scripted", "toolsets": (), "sandbox": "none"}
+        settings = Settings(**{**bare, **options})
         source = Source(scripted, "scripted", "test")
         shelf = load_shelf(settings, tools)
         async with open_run(tmp_path / "run", read(rows), settings, source, shelf) as run:

@@ -44,6 +44,7 @@ SETTINGS = Settings(
     prefill=Path("prefill.json"),
     sampling={"temperature": 0.5},
     toolsets=("file",),
+    sandbox="none",
 )
 
 
@@ -53,9 +54,8 @@ async def plan(tmp_path: Path) -> Plan:
     prompts = tmp_path / "prompts.jsonl"
     prompts.write_text("{}\n")
     source = Source(Scripted([]), "m", "test")
-    opening = open_run(
-        tmp_path / "run", read_prompts(prompts), Settings(model="m"), source, Shelf({})
-    )
+    settings = Settings(model="m", sandbox="none")
+    opening = open_run(tmp_path / "run", read_prompts(prompts), settings, source, Shelf({}))
     async with opening as run:
         return Plan(
             settings=SETTINGS,

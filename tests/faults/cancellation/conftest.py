@@ -150,7 +150,14 @@ def shelf() -> Shelf:
 
 def settings_of(sync: SyncMode) -> Settings:
     """Settings of all runs here."""
-    return Settings(model="m", toolsets=("terminal",), sync=sync, concurrency=2, deadline=1000.0)
+    return Settings(
+        model="m",
+        toolsets=("terminal",),
+        sandbox="none",
+        sync=sync,
+        concurrency=2,
+        deadline=1000.0,
+    )
 
 
 class Stage:

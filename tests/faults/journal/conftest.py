@@ -199,7 +199,8 @@ def start_run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AbstractAsyncCon
     ) -> AsyncGenerator[Run]:
         for module in (recorder.opening, recorder.files, hermes_run.beside):
             monkeypatch.setattr(module, "Disk", lambda: disk or Disk())
-        chosen = Settings(**{"model": "scripted", "toolsets": (), **options})
+        bare = {"model": "scripted", "toolsets": (), "sandbox": "none"}
+        chosen = Settings(**{**bare, **options})
         source = Source(model, "scripted", "test")
         shelf = load_shelf(chosen, tools)
         async with open_run(directory, read_rows(rows), chosen, source, shelf) as run:

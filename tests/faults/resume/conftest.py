@@ -195,7 +195,8 @@ async def _prompts() -> AsyncIterator[Prompt | Reject]:
 
 
 def _settings(**options: Any) -> Settings:
-    return Settings(**{"model": "played", "toolsets": (), "keep_workspaces": True, **options})
+    bare = {"model": "played", "toolsets": (), "keep_workspaces": True, "sandbox": "none"}
+    return Settings(**{**bare, **options})
 
 
 def _left(directory: Path) -> Left:

@@ -40,7 +40,7 @@ ROWS: tuple[dict[str, Any], ...] = (
     {"id": "b", "prompt": "second", "workspace": {"there": "1"}, "verify": "test -f there"},
     {"id": "c", "prompt": "third", "workspace": {"here": "1"}, "verify": "test -f there"},
 )
-SETTINGS = Settings(model="policy", toolsets=(), concurrency=len(ROWS), sync="none")
+SETTINGS = Settings(model="policy", toolsets=(), concurrency=len(ROWS), sync="none", sandbox="none")
 FILES = ("trajectories.jsonl", "failed_trajectories.jsonl")
 WHOLE = 1_000
 """Cuts are drawn in thousandths of what there is."""

@@ -61,7 +61,8 @@ async def prompts(rows: Iterable[Any]) -> AsyncIterator[Prompt | Reject]:
 
 def settings_with(options: dict[str, Any]) -> Settings:
     """Give the settings of all runs here, with *options*."""
-    return Settings(**{"model": "m", "toolsets": (), "attempts": 1, "concurrency": 1, **options})
+    bare = {"model": "m", "toolsets": (), "attempts": 1, "concurrency": 1, "sandbox": "none"}
+    return Settings(**{**bare, **options})
 
 
 def source_of(model: Script | Model, settings: Settings) -> Source:

@@ -74,7 +74,7 @@ async def test_what_was_accepted_before_is_what_the_next_resumption_compares_wit
     await begin(ROWS[:2], [BROKEN, BROKEN])
     with_a_wrong_key = [Failure("key", "HTTP 401")]
     await resume(ROWS[:2], with_a_wrong_key, model="n")
-    settings = Settings(model="n", toolsets=(), attempts=1, concurrency=1)
+    settings = Settings(model="n", toolsets=(), attempts=1, concurrency=1, sandbox="none")
     assert drift(read_run_json(tmp_path / "run"), Meant(settings, ())) == {}
     await resume([*ROWS[:2], {"id": "new", "prompt": "x"}], ["1", "2", "3"], model="n")
     assert rows_of()["a-0"]["flags"] == ["drift:model"]
