@@ -21,7 +21,7 @@ import json
 import os
 import resource
 import sys
-from collections.abc import AsyncGenerator, Collection, Generator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
 from pathlib import Path
@@ -83,13 +83,10 @@ class Landlock:
     async def _open(self, site: Site) -> AsyncGenerator[Sandbox]:
         uid = self._uid(site)
         try:
-            with _fifo(site.scratch / _FIFO) as over:
+            async with _awaiting_the_end(site.scratch / _FIFO):
                 launch = await to_thread.run_sync(self._launch, site, uid)
-                try:
-                    async with open_machine(launch, site, self._allowance) as sandbox:
-                        yield sandbox
-                finally:
-                    await _ended(over)
+                async with open_machine(launch, site, self._allowance) as sandbox:
+                    yield sandbox
         finally:
             self._uids.discard(uid or 0)
 
@@ -124,8 +121,8 @@ class Landlock:
         except OSError as error:
             raise SandboxError(f"the folders of a session can't be prepared: {error}") from error
         spec = self._spec([root, temporary], control, uid)
-        # A program by its path, in a Python that reads nothing but itself.
-        argv = (sys.executable, "-I", "-S", start.__file__, json.dumps(spec))
+        # A program by its path, in a Python that reads nothing but itself, and writes nothing.
+        argv = (sys.executable, "-I", "-S", "-B", start.__file__, json.dumps(spec))
         return Launch(
             argv=argv,
             environment={},
@@ -229,28 +226,32 @@ def _without(folder: str, hidden: Collection[str]) -> list[str]:
     return [part for name in inner for part in _without(name, hidden)]
 
 
-@contextlib.contextmanager
-def _fifo(path: Path) -> Generator[int]:
-    """Make a FIFO and open it to read; the keepers of a session hold its other end open."""
+@contextlib.asynccontextmanager
+async def _awaiting_the_end(path: Path) -> AsyncGenerator[None]:
+    """Make a FIFO, and wait at the end until no keeper of the session holds it open any more."""
+    reading = _opened(path)
     try:
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-        os.mkfifo(path, 0o600)
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        yield
+    finally:
+        with anyio.move_on_after(ENDED_S, shield=True) as scope:
+            await _read_to_the_end(reading)
+        os.close(reading)
+        if scope.cancelled_caught:
+            raise SandboxError("processes of a session can't be ended")
+
+
+def _opened(fifo: Path) -> int:
+    try:
+        fifo.unlink(missing_ok=True)
+        os.mkfifo(fifo, 0o600)
+        return os.open(fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise SandboxError(f"the folders of a session can't be prepared: {error}") from error
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
-async def _ended(over: int) -> None:
-    """Wait until nobody holds the other end open any more."""
-    with anyio.move_on_after(ENDED_S, shield=True):
-        while True:
-            with contextlib.suppress(BlockingIOError):
-                if not os.read(over, 1):
-                    return
-            await anyio.wait_readable(over)
-    raise SandboxError("processes of a session can't be ended")
+async def _read_to_the_end(reading: int) -> None:
+    while True:
+        with contextlib.suppress(BlockingIOError):
+            if not os.read(reading, 1):
+                return
+        await anyio.wait_readable(reading)

@@ -17,7 +17,7 @@ import time
 from hermes_run.sandboxes.confined.family import children, descendants
 from hermes_run.sandboxes.confined.grant import Granted
 
-PAUSE_S = 0.001
+PAUSE_S, LONGEST_PAUSE_S = 0.001, 0.1
 
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
@@ -71,11 +71,12 @@ def end_all(kept: Kept) -> None:
     what has ended would make room for one. Whatever was not seen has this process for a parent as
     soon as its own has ended, so that it is seen the next time.
     """
+    pause = PAUSE_S
     while not _reap(kept):
-        stopped = _stop_all()
-        for pid in stopped:
+        for pid in _stop_all():
             _send(pid, signal.SIGKILL)
-        time.sleep(PAUSE_S)
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_S)
 
 
 def _stop_all() -> set[int]:
