@@ -113,7 +113,7 @@ class Bubblewrap:
         try:
             furnish(self._sysroot, site.scratch)
             if owner is not None:
-                hand_over(str(site.folder), owner)
+                _hand_over_all(site, owner)
         except OSError as error:
             raise SandboxError(f"the folders of a session can't be prepared: {error}") from error
         mounts = _mounts(self._sysroot, site)
@@ -203,6 +203,14 @@ def find() -> Path:
     if found is None:
         raise SandboxError(f"the program bwrap is not there: {_INSTALL}")
     return Path(found).resolve()
+
+
+def _hand_over_all(site: Site, owner: int) -> None:
+    """Hand over what commands may write to, also what those of an earlier sandbox have left."""
+    hand_over(str(site.folder), owner)
+    temporary = site.scratch / "tmp"
+    if temporary.is_dir():
+        hand_over(str(temporary), owner)
 
 
 def _mounts(sysroot: Sysroot, site: Site) -> tuple[str, ...]:

@@ -44,6 +44,10 @@ async def serve(order: Order) -> None:
         site = Site(Path("workspace"), Path("scratch"), {"MARK": "of the run"})
         for folder in (site.folder, site.scratch):
             folder.mkdir(mode=0o700)
+        before = site.scratch / "tmp"
+        before.mkdir(mode=0o700)
+        (before / "left").write_text("before")
+        (before / "left").chmod(0o600)
         for path, text in order.files.items():
             (site.folder / path).write_text(text)
         say(folder=name, descriptors=len(list(Path("/proc/self/fd").iterdir())))

@@ -142,6 +142,11 @@ def test_only_its_own_folders_can_be_written(host):
     }
 
 
+def test_what_an_earlier_sandbox_left_is_its_own(host):
+    """In the temporary folder, too: a session that goes on finds what it had."""
+    assert host.output("cat /tmp/left; echo after >/tmp/left; cat /tmp/left") == "beforeafter\n"
+
+
 def test_no_bound_of_the_kernel_can_be_raised(host):
     """Not even those of its own namespaces: memory that is in nobody's account hangs on them."""
     said = host.output(
