@@ -25,10 +25,10 @@ from hermes_run.sandboxes.processes import START_S, read_away
 from hermes_run.sandboxes.reports import LINE_BYTES, Report, read_reports
 from hermes_run.sandboxes.wall import Allowance
 
-ANSWER_S = 5.0
+ANSWER_S = 10.0
 """How long the supervisor may take to kill what it is told to."""
 
-AGAIN_S = 0.1
+AGAIN_S = 0.5
 """How soon it is told again: what has only just started may not hear the first time."""
 
 LAST_S = 1.0

@@ -35,7 +35,7 @@ TEMPORARY, CONTROL = "tmp", "control"
 STARTS = 3
 """How often a supervisor is started before the sandbox counts as broken."""
 
-FIRST_ASK_S, LATER_ASK_S = 2.0, 60.0
+FIRST_ASK_S, LATER_ASK_S = 5.0, 60.0
 """When it is first asked after a command, and how often at least; in between ever less often."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
