@@ -22,15 +22,19 @@ if TYPE_CHECKING:
     from hermes_run.many import run_many as run_many
     from hermes_run.models.scripted import Scripted as Scripted
     from hermes_run.tools.schema import tool as tool
+    from hermes_run.tools.tool import Context as Context
+    from hermes_run.tools.tool import Output as Output
 
 _PUBLIC = {
+    "Context": "hermes_run.tools.tool",
+    "Output": "hermes_run.tools.tool",
     "Scripted": "hermes_run.models.scripted",
     "Settings": "hermes_run.config",
     "run_many": "hermes_run.many",
     "tool": "hermes_run.tools.schema",
 }
 
-__all__ = ["Scripted", "Settings", "run_many", "tool"]
+__all__ = ["Context", "Output", "Scripted", "Settings", "run_many", "tool"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # whatever was asked for
