@@ -25,6 +25,7 @@ def guards(request: pytest.FixtureRequest) -> Iterator[Guards]:
 
 @pytest.fixture
 def prison(guards: Guards) -> Iterator[Prison]:
-    """Lay out what the attack may not reach."""
-    with open_prison(guards, {"sandbox": "bwrap"}) as opened:
+    """Lay out what the attack may not reach; HERMES_RUN_REDTEAM_SANDBOX names another wall."""
+    wall = os.environ.get("HERMES_RUN_REDTEAM_SANDBOX", "bwrap")
+    with open_prison(guards, {"sandbox": wall}) as opened:
         yield opened
