@@ -100,7 +100,10 @@ class Watch:
 
     async def look(self) -> None:
         """End what takes more than it may; who that is, is found out only if the room shrank."""
-        room = await to_thread.run_sync(room_at, self._folder)
+        try:
+            room = await to_thread.run_sync(room_at, self._folder)
+        except FileNotFoundError:  # whoever writes the record there says so
+            return
         most = self._most or room
         if not shrank(most, room, self._allowance):
             self._most = _larger(most, room)
@@ -206,14 +209,17 @@ def room_at(folder: Path) -> Room:
 
 
 def taken_by(site: Site, family: Iterable[int], enough: int) -> Taken:
-    """Find out what a session has.
+    """Find out what a session has; nothing where its workspace is gone.
 
     Args:
         site: where it works.
         family: its processes.
         enough: bytes of disk after which nothing more is counted.
     """
-    device = site.folder.stat().st_dev
+    try:
+        device = site.folder.stat().st_dev
+    except FileNotFoundError:  # its session has ended meanwhile
+        return Taken(0, 0)
     disk = used_disk(site.folder, enough)
     disk += used_disk(site.scratch, enough)
     held = sum(held_open(process, device) for process in family)

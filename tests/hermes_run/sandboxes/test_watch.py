@@ -113,6 +113,27 @@ async def test_who_writes_too_much_is_stopped(site, tmp_path):
     assert modest.reasons == []
 
 
+async def test_a_session_that_ends_meanwhile_has_nothing(site, tmp_path):
+    """Its folders are removed while others are counted; they are, all the same."""
+    watch = Watch(SMALL, tmp_path)
+    ended, greedy = Fake(Site(tmp_path / "gone", tmp_path / "gone too")), Fake(site)
+    (site.folder / "much").write_bytes(b"x" * 9 * MIB)
+    with watch.over(ended), watch.over(greedy):
+        watch._most = PLENTY
+        await watch.look()
+    assert ended.reasons == []
+    assert greedy.reasons == ["it wrote more than 8 MiB to its disk"]
+
+
+async def test_nobody_is_stopped_where_the_run_directory_is_gone(tmp_path):
+    """Whoever writes the record there says so."""
+    watch = Watch(SMALL, tmp_path / "gone")
+    fake = Fake(Site(tmp_path / "gone", tmp_path / "gone"))
+    with watch.over(fake):
+        await watch.look()
+    assert (fake.reasons, watch.looked) == ([], 0)
+
+
 async def test_nobody_is_looked_for_while_the_machine_has_its_room(site):
     """One look at the machine is all there is."""
     watch = Watch(Allowance(), site.folder)
