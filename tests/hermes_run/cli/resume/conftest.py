@@ -144,20 +144,17 @@ def resumptions() -> Callable[[], list[Any]]:
     return look
 
 
-class Killed:
-    """A run that was killed while a command of its one session was running, which lives on.
-
-    The command has added "x" to ``log``, and ends at once when it is run again.
-    """
+class Survivor:
+    """A process that outlived its run: without a wall it takes a session of its own for that."""
 
     def __init__(self, pid: int) -> None:
-        self._command = psutil.Process(pid)
+        self._process = psutil.Process(pid)
 
     @property
     def lives(self) -> bool:
-        """Whether the command still runs."""
-        running = self._command.is_running()
-        return running and self._command.status() != psutil.STATUS_ZOMBIE
+        """Whether it still runs."""
+        running = self._process.is_running()
+        return running and self._process.status() != psutil.STATUS_ZOMBIE
 
 
 @pytest.fixture
@@ -176,20 +173,41 @@ def wait() -> Callable[[subprocess.Popen[str], Callable[[], object]], None]:
 
 
 @pytest.fixture
-def killed(process, prompts, endpoint, tool_call, wait, tmp_path) -> Iterator[Killed]:
-    """Kill a run in the middle of a command."""
-    once = tmp_path / "once"
-    line = f"echo x >> log; test -e {once} || {{ echo $$ > {once}.new; mv {once}.new {once}; "
-    call = tool_call("terminal", "slow", command=f"{line}exec sleep 600; }}; cat log")
-    endpoint.answers["a"] = [[call]]
-    path = prompts({"id": "a", "prompt": "a"})
-    running: subprocess.Popen[str] = process(*TYPED, "--base-url", endpoint.url, path)
-    wait(running, once.exists)
-    running.kill()
-    running.communicate()
-    endpoint.asked.clear()
-    pid = int(once.read_text())
-    yield Killed(pid)
+def kill_in(process, prompts, endpoint, tool_call, wait) -> Callable[..., str]:
+    """Kill a run in the middle of a command of its one session, and give what that wrote.
+
+    The command adds "x" to ``log``, and does what it is to do once it has run again.
+    """
+
+    def kill(line: str, *typed: object) -> str:
+        once = RUN / "scratch" / "a-0" / "tmp" / "once"
+        begun = f"echo x >> log; test -e $TMPDIR/once || {{ {line}; }}; cat log"
+        endpoint.answers["a"] = [[tool_call("terminal", "slow", command=begun)]]
+        path = prompts({"id": "a", "prompt": "a"})
+        running = process(*TYPED, "--base-url", endpoint.url, *typed, path)
+        wait(running, once.exists)
+        running.kill()
+        running.communicate()
+        endpoint.asked.clear()
+        return once.read_text()
+
+    return kill
+
+
+WRITE = "echo $$ > $TMPDIR/new; mv $TMPDIR/new $TMPDIR/once; exec sleep 600"
+
+
+@pytest.fixture
+def killed(kill_in) -> None:
+    """Kill a run in the middle of a command behind its wall."""
+    kill_in(WRITE)
+
+
+@pytest.fixture
+def survivor(kill_in) -> Iterator[Survivor]:
+    """Kill a run without a wall in the middle of a command that has started what lives on."""
+    pid = int(kill_in(f"setsid sh -c '{WRITE}' >/dev/null 2>&1 & wait", "--sandbox", "none"))
+    yield Survivor(pid)
     if psutil.pid_exists(pid):
         psutil.Process(pid).kill()
 

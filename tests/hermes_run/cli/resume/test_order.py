@@ -120,30 +120,30 @@ def test_an_endpoint_that_is_gone_costs_nothing(begin, resume, tree):
     assert resume().code == 0
 
 
-def test_a_refusal_ends_nothing_that_still_runs(killed, resume, endpoint, tree):
-    """A command of the attempt before lives on: nothing has been decided yet."""
+def test_a_refusal_ends_nothing_that_still_runs(survivor, resume, endpoint, tree):
+    """A process of the attempt before lives on: nothing has been decided yet."""
     before = tree()
     assert resume("--model", "n").code == 2
-    assert killed.lives
+    assert survivor.lives
     assert (endpoint.asked, tree()) == ([], before)
 
 
 def test_what_the_attempt_before_left_running_is_gone_before_a_session_goes_on(
-    killed, resume, endpoint
+    survivor, resume, endpoint
 ):
     """Nothing of it works in the workspace beside its successor."""
     lived = []
-    assert killed.lives
-    endpoint.look = lambda: lived.append(killed.lives)
+    assert survivor.lives
+    endpoint.look = lambda: lived.append(survivor.lives)
     done = resume("--workspace-on-crash", "keep")
     assert done.code == 0, done.err
     assert lived == [False]
 
 
 @pytest.mark.parametrize("mode", CUT)
-def test_a_command_that_was_cut_is_met_as_it_is_asked(killed, resume, endpoint, tool_call, mode):
+@pytest.mark.usefixtures("killed")
+def test_a_command_that_was_cut_is_met_as_it_is_asked(resume, endpoint, tool_call, mode):
     """The model sees what became of it, and then looks at the file that it had written to."""
-    assert killed.lives
     endpoint.answers["a"] = [[tool_call("terminal", "look", command="cat log")]]
     done = resume("--workspace-on-crash", mode)
     assert done.code == 0, done.err
