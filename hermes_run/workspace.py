@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -41,6 +42,9 @@ FOLDERS = (WORKSPACES, MIRRORS, SCRATCH)
 
 _FINAL = ("completed", "refused")
 """Outcomes after which nothing can go on, so that the workspace is of no more use."""
+
+ROOM_S = 1.0
+"""How soon it is tried again where the disk was full, in seconds."""
 
 _END_S = 30.0
 
@@ -98,9 +102,21 @@ async def _open_sandbox(ground: _Ground, job: Job, plan: Plan) -> AsyncGenerator
         marks=marks(plan.record.run, plan.record.directory, job.session_id),
         image=job.prompt.image,
     )
-    async with plan.wall.open(site) as sandbox:
+    async with AsyncExitStack() as stack:
+        sandbox = await _enter(stack, site, plan)
         with plan.watch.over(sandbox):
             yield sandbox
+
+
+async def _enter(stack: AsyncExitStack, site: Site, plan: Plan) -> Sandbox:
+    """Open a sandbox in *stack*; while the disk is full the session waits, as for its record."""
+    while True:
+        try:
+            return await stack.enter_async_context(plan.wall.open(site))
+        except SandboxError as error:
+            if getattr(error.__cause__, "errno", None) != errno.ENOSPC:
+                raise
+        await anyio.sleep(ROOM_S)
 
 
 async def _stand(recording: Recording, ground: _Ground, job: Job, plan: Plan) -> bool:

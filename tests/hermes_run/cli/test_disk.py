@@ -59,7 +59,8 @@ def test_a_run_that_cannot_even_begin_says_so(process, prompts, unmeasured):
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
 
-    running = process("--model", "simulated", prompts({"prompt": "x"}), preexec_fn=limited)
+    typed = ["--model", "simulated", "--sandbox", "none"]  # what opens a wall needs room, too
+    running = process(*typed, prompts({"prompt": "x"}), preexec_fn=limited)
     out, err = running.communicate(timeout=60)
     assert (running.returncode, out) == (74, "")
     assert "File too large" in err

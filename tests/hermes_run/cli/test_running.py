@@ -32,10 +32,32 @@ def test_a_run_on_the_embedded_model_solves_tasks(command, prompts, rows_of):
         "3 rows x 1 sample = 3 sessions: 3 completed + 0 not started; 0 rows rejected" in done.err
     )
     assert "verify 1.000 on average over 3" in done.err
-    assert "Tools are not sandboxed" in done.err
     assert "  hermes-run status runs/mine\n" in done.err
     assert [one["rewards"]["verify"] for one in rows_of("runs/mine")] == [1.0] * 3
-    assert not Path("runs/mine/workspaces").exists()
+    left = {path.name for path in Path("runs/mine").iterdir() if path.is_dir()}
+    assert left == {"journal"}
+    assert [path.name for path in Path("runs").iterdir()] == ["mine"]
+
+
+def test_a_run_is_behind_a_wall_unless_told_otherwise(command, prompts, rows_of):
+    """Which one it is stands on the screen, in ``run.json`` and in every row."""
+    done = command("--model", "simulated", "--name", "mine", prompts({"prompt": "x"}))
+    document = json.loads(Path("runs/mine/run.json").read_bytes())
+    wall = document["sandbox"]
+    assert wall in ("bwrap", "landlock")
+    assert document["settings"]["sandbox"] == wall
+    assert [one["sandbox"] for one in rows_of("runs/mine")] == [wall]
+    assert f"Tools run in {wall} with no network.\n" in done.err
+
+
+def test_a_run_without_a_wall_says_what_that_means(command, prompts, rows_of):
+    """It says it once, with the folder that commands begin in; the row says it too."""
+    typed = ("--model", "simulated", "--name", "mine", "--sandbox", "none")
+    done = command(*typed, prompts({"prompt": "x"}))
+    assert done.code == 0
+    said = "Tools are not sandboxed: what the model runs, runs as you, in runs/mine/workspaces.\n"
+    assert done.err.count(said) == 1
+    assert [one["sandbox"] for one in rows_of("runs/mine")] == ["none"]
 
 
 def test_sixty_four_requests_are_in_flight_at_once(command, prompts, serve, reply, rows_of):
@@ -57,7 +79,7 @@ def test_sixty_four_requests_are_in_flight_at_once(command, prompts, serve, repl
 
     url = serve(answer)
     options = ["--model", "m", "--base-url", url, "--concurrency", 64, "--no-stream"]
-    done = command(*options, "--samples", 4, prompts(*SIXTY_FOUR))
+    done = command(*options, "--sandbox", "none", "--samples", 4, prompts(*SIXTY_FOUR))
     assert done.code == 0
     assert all_are_there.is_set()
     names = [tool["function"]["name"] for tool in asked[0]["tools"]]
@@ -196,7 +218,8 @@ def test_however_progress_is_shown_the_end_is_told(command, prompts, progress):
 
 def test_progress_for_programs_is_json_from_the_first_line_to_the_last(command, prompts):
     """Notices, snapshots and the report are objects; standard output is the same as ever."""
-    done = command("--model", "simulated", "--progress", "json", prompts({"prompt": "x"}))
+    typed = ("--model", "simulated", "--progress", "json", "--sandbox", "none")
+    done = command(*typed, prompts({"prompt": "x"}))
     lines = [json.loads(line) for line in done.err.splitlines()]
     assert "not sandboxed" in lines[1]["notice"]
     snapshot, report = lines[-2], lines[-1]["report"]

@@ -59,7 +59,8 @@ def test_a_process_without_standard_streams_keeps_its_files_to_itself(
 
     path = prompts({"prompt": "x"})
     options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "preexec_fn": bare}
-    running = process("--model", "simulated", "--name", "mine", path, **options)
+    typed = ("--model", "simulated", "--name", "mine", "--sandbox", "none")
+    running = process(*typed, path, **options)
     assert running.wait(60) == 0
     assert len(rows_of(tmp_path / "runs" / "mine")) == 1
     for file in (tmp_path / "runs" / "mine").rglob("*"):
