@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-FILES = 64
+FILES = 108
 BYTES = 20_000
 
 
@@ -32,7 +32,7 @@ def test_a_run_that_may_open_too_few_files_is_told_before_it_asks_anything(watch
     run = watch(few)
     out, err = run.begin(preexec_fn=open_few_files).communicate(timeout=60)
     assert out == ""
-    assert "this process may have 64: allow more with `ulimit -n`, or try --concurrency 5" in err
+    assert "this process may have 108: allow more with `ulimit -n`, or try --concurrency 5" in err
     assert run.endpoint.asked == {}
     assert not Path("runs").exists()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -107,23 +108,29 @@ def test_a_command_that_runs_when_the_run_is_cancelled_is_ended(
     watch, few, folder, until, sound, left_running
 ):
     """It would run for ten minutes; the session begins its setup again and ends as ever."""
-    once = folder / "once"
-    first, *others = few.read_text().splitlines()
-    setup = f"test -e {once} || {{ touch {once}; sleep 600; }}"
-    slow = folder / "slow.jsonl"
-    slow.write_text("\n".join([json.dumps({**json.loads(first), "setup": setup}), *others]))
-    once.touch()
+    source, slow = folder / "source", folder / "slow.jsonl"
+    line, *others = few.read_text().splitlines()
+    first = json.loads(line)
+    source.mkdir()
+    for name, text in first["workspace"].items():
+        (source / name).parent.mkdir(exist_ok=True)
+        (source / name).write_text(text)
+    setup = "test -e .go || { touch begun; sleep 600; }"
+    first |= {"setup": setup, "workspace": str(source)}
+    slow.write_text("\n".join([json.dumps(first), *others]))
+    (source / ".go").touch()
     run = watch(slow)
-    once.unlink()
+    (source / ".go").unlink()
     running = run.begin("--drain-timeout", 0)
     run.endpoint.wait_until(lambda: len(run.endpoint.answered) > len(others))
-    until(once.exists, running)
+    until(Path(f"runs/mine/workspaces/{first['id']}-0/begun").exists, running)
     running.send_signal(signal.SIGTERM)
     err = running.communicate(timeout=60)[1]
     assert running.returncode == 143, err
     assert left_running() == []
     run.look()
     sound()
+    (source / ".go").touch()
     running = run.resume()
     running.communicate(timeout=60)
     assert running.returncode == 0
@@ -134,23 +141,23 @@ def test_a_tool_that_runs_when_the_run_is_stopped_gets_its_time(
     endpoint, process, look_at, read_until, until, tmp_path
 ):
     """Its result is recorded and the model is asked about it later; it does not run again."""
-    begun, go, prompts = tmp_path / "begun", tmp_path / "go", tmp_path / "prompts.jsonl"
+    workspace, prompts = Path("runs/mine/workspaces/a-0"), tmp_path / "prompts.jsonl"
     prompts.write_text('{"id": "a", "prompt": "x"}\n')
-    line = f"echo once >> {begun}; until test -e {go}; do sleep 0.01; done; echo let go"
+    line = "echo once >> begun; until test -e go; do sleep 0.01; done; echo let go"
     endpoint.first = Turn("", calls=(Call("terminal", json.dumps({"command": line})),))
     typed = ["--model", "m", "--base-url", endpoint.url, "--name", "mine", "--progress", "plain"]
     running = process(*typed, "--drain-timeout", 60, prompts)
-    until(begun.exists, running)
+    until((workspace / "begun").exists, running)
     running.send_signal(signal.SIGTERM)
     read_until(running, "SIGTERM: stopping.")
-    go.touch()
+    (workspace / "go").touch()
     err = running.communicate(timeout=60)[1]
     assert (running.returncode, endpoint.total) == (143, 1), err
     past = look_at("runs/mine")[0]
     (result,) = (event for event in past.sessions["a-0"] if isinstance(event, ToolReturned))
     assert "let go" in str(result.output)
     assert ends_of(past) == ["interrupted"]
-    running = process("resume", "runs/mine", "--progress", "plain")
+    running = process("resume", "runs/mine", "--progress", "plain", "--keep-workspaces")
     err = running.communicate(timeout=60)[1]
     assert (running.returncode, endpoint.total) == (0, 2), err
-    assert begun.read_text() == "once\n"
+    assert (workspace / "begun").read_text() == "once\n"

@@ -36,7 +36,7 @@ async def test_rows_may_be_put_in_another_order_and_added(crash, resume, session
 
 async def test_sessions_of_rows_that_are_gone_are_kept(crash, resume, rows_of, tmp_path: Path):
     """What was in flight of them gets an end; it goes on should its row come back."""
-    await crash(ROWS, ["1"], concurrency=2)
+    await crash(ROWS, ["1"])
     report = await resume(ROWS[2:], ["3"])
     assert (report.balanced, report.others, report.not_started) == (True, 2, 0)
     assert report.statistics.outcomes == {"completed": 2, "interrupted": 1}
