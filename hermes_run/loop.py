@@ -243,10 +243,12 @@ async def _run(call: ToolCall, recording: Recording, agent: Agent) -> None:
 async def _result(call: ToolCall, recording: Recording, agent: Agent) -> dict[str, Any]:
     """Run *call*, if it is whole; gives the fields of its result."""
     started = timestamp(time.time())
-    if cut_off.is_cut_off(call, _step(recording).reply, agent.sampling):
+    reply = _step(recording).reply
+    if cut_off.is_cut_off(call, reply, agent.sampling):
         output = refused(Refused(cut_off.TEXT, cut_off.FLAG))
     else:
-        output = await execute(call, agent.toolbox, agent.context)
+        context = msgspec.structs.replace(agent.context, step=reply.seq)
+        output = await execute(call, agent.toolbox, context)
     return _fields(call, output, started)
 
 

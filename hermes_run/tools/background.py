@@ -23,7 +23,7 @@ from hermes_run.sandboxes.protocol import Command
 from hermes_run.tools.background_scripts import BEGIN, KILL, LOG, LOOK, POLL, WAIT
 from hermes_run.tools.call import failure
 from hermes_run.tools.schema import tool
-from hermes_run.tools.shell import going_on, private_folder, slot
+from hermes_run.tools.shell import forget, going_on, private_folder, slot
 from hermes_run.tools.tool import Context, Output
 
 RUNNING = 16
@@ -67,6 +67,7 @@ async def start(line: str, workdir: str | None, context: Context) -> Output:
     """
     script = BEGIN.format(line=shlex.quote(line), most=RUNNING)
     elsewhere = workdir is not None
+    await forget(context)
     with slot(context) as number:
         done = await context.sandbox.run(
             Command(

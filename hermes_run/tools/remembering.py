@@ -12,7 +12,8 @@ from recorder.steps import Step, pair
 def remembered(session: Session) -> dict[str, Any]:
     """Give the state that the tools of *session* begin with, which is empty for a new one.
 
-    The task list is as it was. That a shell and an interpreter were there is known, so that calls
+    The task list is as it was. What calls without a result have saved is not taken up: for that it
+    is known that there was an attempt. That a shell and an interpreter were there is known, so that calls
     are told if those begin anew.
     """
     state: dict[str, Any] = {}
@@ -24,6 +25,8 @@ def remembered(session: Session) -> dict[str, Any]:
         for call, result in pair(turn).pairs
         if result and result.status == "ok"
     }
+    if any(isinstance(turn, Step) for turn in session.turns):
+        shell.go_on(state)
     if "terminal" in called:
         shell.expect(state)
     if "python" in called:

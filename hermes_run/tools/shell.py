@@ -11,6 +11,10 @@ The state is a script in a folder of its own in the sandbox's temporary folder. 
 at the end of every command without a process for it, and only where it differs from what was there
 the file is put in place, by a rename: what another shell reads is never torn, and of two at once
 the last one wins.
+
+Its name has the number of the step whose calls run, and a call reads the newest one of an earlier
+step. So all calls of a step begin from the same state, and one that is run again after a crash does
+not begin from what it had saved itself, though its result was never recorded.
 """
 
 from __future__ import annotations
@@ -22,11 +26,17 @@ from collections.abc import Generator
 from hashlib import sha256
 from typing import cast
 
+import anyio
+
 from hermes_run.sandboxes.fencing import VARIABLE
+from hermes_run.sandboxes.protocol import Command
 from hermes_run.tools.tool import Context
 
 STATE_BYTES = 1_000_000
 """A shell that has more to remember than this is not saved."""
+
+OLD = 4
+"""So many states older than the one a command began from are removed together."""
 
 TWICE_CHARACTERS = 40_000
 """Up to this a command is written twice, so that messages name its lines as they are."""
@@ -35,7 +45,12 @@ LOST = "[%s is not there any more; the command runs in %s]"
 ANEW = "[the shell was started anew: its working directory and variables are as at the beginning]"
 UNSAVED = "[the working directory and the variables of this command could not be kept]"
 
-_SLOTS, _SEEN = "shell.slots", "shell.seen"
+_SLOTS, _SEEN, _LEFT = "shell.slots", "shell.seen", "shell.left"
+
+_DIGITS = 9
+_NUMBER = "[0-9]" * _DIGITS
+
+_FORGET_S = 20.0
 
 _TRAP = "{ __hermes_keep; } 9>&1 >/dev/null 2>&1"
 
@@ -46,8 +61,16 @@ builtin shopt -s expand_aliases;
 __hermes_o=$BASHOPTS __hermes_x=$PATH __hermes_f=${VARIABLE} __hermes_b= __hermes_l= __hermes_p=
 __hermes_q=;
 [[ -d $__hermes_d ]] || mkdir -p -m 700 -- "$__hermes_d" 2>/dev/null;
-if [[ -f $__hermes_d/bash && -r $__hermes_d/bash ]]; then
-  IFS= builtin read -rd "" __hermes_b < "$__hermes_d/bash";
+__hermes_m= __hermes_g=();
+for __hermes_v in "$__hermes_d"/bash.{_NUMBER}; do
+  [[ -f $__hermes_v && -r $__hermes_v ]] || continue;
+  [[ ! $__hermes_k || $__hermes_v < $__hermes_d/bash.$__hermes_k ]] || break;
+  [[ ! $__hermes_m ]] || __hermes_g+=("$__hermes_m");
+  __hermes_m=$__hermes_v;
+done;
+[[ $__hermes_k ]] || builtin printf -v __hermes_k %0{_DIGITS}d "$((10#0${{__hermes_m##*.}} + 1))";
+if [[ $__hermes_m ]]; then
+  IFS= builtin read -rd "" __hermes_b < "$__hermes_m";
   builtin eval "${{__hermes_b/declare -x LANG=\"$LANG\"}}" >/dev/null 2>&1;
   __hermes_p=$PWD __hermes_q=${{OLDPWD-}};
   [[ ! $__hermes_f ]] || builtin export {VARIABLE}="$__hermes_f";
@@ -81,9 +104,13 @@ __hermes_keep() {{
   }} >| "$__hermes_d/new.$__hermes_i" &&
     IFS= builtin read -rd "" __hermes_n < "$__hermes_d/new.$__hermes_i";
   if [[ ! $__hermes_n || $__hermes_n != "$__hermes_b" ]]; then
-    [[ $__hermes_n = *"#kept" && ${{#__hermes_n}} -le {STATE_BYTES} ]] &&
-      PATH=$__hermes_x builtin command mv -f -- "$__hermes_d/new.$__hermes_i" "$__hermes_d/bash" ||
-      builtin printf "%s\n" "{UNSAVED}" >&9;
+    if [[ $__hermes_n = *"#kept" && ${{#__hermes_n}} -le {STATE_BYTES} ]] &&
+      PATH=$__hermes_x builtin command mv -f -- "$__hermes_d/new.$__hermes_i" \
+        "$__hermes_d/bash.$__hermes_k"; then
+      [[ ${{#__hermes_g[@]}} -lt {OLD} ]] ||
+        PATH=$__hermes_x builtin command rm -f -- "${{__hermes_g[@]}}";
+    else builtin printf "%s\n" "{UNSAVED}" >&9;
+    fi;
   fi;
   builtin return $__hermes_s;
 }};
@@ -106,13 +133,22 @@ trap() {{
 _OTHER = rf"""
 __hermes_x=$PATH __hermes_f=${VARIABLE};
 [ -d "$__hermes_d" ] || mkdir -p -m 700 -- "$__hermes_d" 2>/dev/null;
-__hermes_p=$__hermes_r;
-if [ -f "$__hermes_d/sh" ] && [ -r "$__hermes_d/sh" ]; then
-  . "$__hermes_d/sh" >/dev/null 2>&1;
+__hermes_p=$__hermes_r __hermes_c=$PWD __hermes_m=;
+for __hermes_v in "$__hermes_d"/sh.{_NUMBER}; do
+  [ -f "$__hermes_v" ] && [ -r "$__hermes_v" ] || continue;
+  [ ! "$__hermes_k" ] || [ "${{__hermes_v##*.}}" -lt "$__hermes_k" ] || break;
+  __hermes_m=$__hermes_v;
+done;
+[ "$__hermes_k" ] || {{
+  __hermes_k=${{__hermes_m##*.}};
+  __hermes_k=$(printf %0{_DIGITS}d "$((1${{__hermes_k:-{"0" * _DIGITS}}} - {10**_DIGITS - 1}))");
+}};
+if [ "$__hermes_m" ]; then
+  . "$__hermes_m" >/dev/null 2>&1;
   __hermes_q=$__hermes_p; unset -v __hermes_p; __hermes_p=$__hermes_q;
   [ ! "$__hermes_f" ] || export {VARIABLE}="$__hermes_f";
   if [ "$__hermes_w" ]; then cd -P .;
-  elif ! cd -- "$__hermes_p" 2>/dev/null; then
+  elif [ "$__hermes_c" != "$__hermes_p" ] && ! cd -- "$__hermes_p" 2>/dev/null; then
     cd -P .; printf "{LOST}\n" "$__hermes_p" "$PWD";
   fi;
 elif [ "$__hermes_a" ]; then printf "%s\n" "{ANEW}";
@@ -125,13 +161,24 @@ __hermes_keep() {{
   {{ export -p; echo "#kept"; }} >| "$__hermes_d/new.$__hermes_i";
   (
     PATH=$__hermes_x;
-    cmp -s "$__hermes_d/new.$__hermes_i" "$__hermes_d/sh" || {{
+    [ "$__hermes_m" ] && cmp -s "$__hermes_d/new.$__hermes_i" "$__hermes_m" || {{
       [ "$(tail -n 1 "$__hermes_d/new.$__hermes_i")" = "#kept" ] &&
-        mv -f -- "$__hermes_d/new.$__hermes_i" "$__hermes_d/sh";
+        mv -f -- "$__hermes_d/new.$__hermes_i" "$__hermes_d/sh.$__hermes_k" || exit;
+      for __hermes_v in "$__hermes_d"/sh.{_NUMBER}; do
+        [ "$__hermes_v" != "$__hermes_m" ] || break;
+        [ "${{__hermes_v##*.}}" -ge "$__hermes_k" ] || rm -f -- "$__hermes_v";
+      done;
     }};
   ) || printf "%s\n" "{UNSAVED}" >&9;
 }};
 trap "{_TRAP}" EXIT;
+"""
+
+
+_FORGET = f"""\
+for state in {{folder}}/bash.{_NUMBER} {{folder}}/sh.{_NUMBER}; do
+  [ ! -f "$state" ] || [ "${{{{state##*.}}}}" -lt {{step}} ] || rm -f -- "$state";
+done
 """
 
 
@@ -165,6 +212,7 @@ def going_on(line: str, slot: int, context: Context, *, elsewhere: bool = False)
         "__hermes_d": private_folder(context),
         "__hermes_r": shlex.quote(context.sandbox.root),
         "__hermes_i": str(slot),
+        "__hermes_k": "" if context.step is None else f"{context.step:0{_DIGITS}}",
         "__hermes_w": "1" if elsewhere else "",
         "__hermes_a": "1" if expected(context) else "",
     }
@@ -190,6 +238,29 @@ def slot(context: Context) -> Generator[int]:
         yield number
     finally:
         taken.remove(number)
+
+
+async def forget(context: Context) -> None:
+    """Take away what calls have saved whose results were not recorded before a crash.
+
+    It is done once, before the first command of a session that goes on.
+
+    Raises:
+        OSError: no shell can be asked.
+    """
+    lock = cast("anyio.Lock | None", context.state.get(_LEFT))
+    if lock is None or context.step is None:
+        return
+    async with lock:
+        if _LEFT in context.state:
+            line = _FORGET.format(folder=private_folder(context), step=context.step)
+            await context.sandbox.run(Command(line, _FORGET_S, 0))
+            context.state.pop(_LEFT)
+
+
+def go_on(state: dict[str, object]) -> None:
+    """Note that there was an earlier attempt at the session."""
+    state[_LEFT] = anyio.Lock()
 
 
 def expected(context: Context) -> bool:

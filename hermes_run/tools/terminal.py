@@ -15,7 +15,7 @@ from hermes_run.sandboxes.protocol import Command, Finished
 from hermes_run.tools.background import start
 from hermes_run.tools.call import failure
 from hermes_run.tools.schema import tool
-from hermes_run.tools.shell import going_on, slot
+from hermes_run.tools.shell import forget, going_on, slot
 from hermes_run.tools.tool import Context, Output
 from recorder.messages import Status
 
@@ -57,6 +57,7 @@ async def _run(line: str, seconds: int | None, workdir: str | None, context: Con
     bounds = context.bounds
     limit = min(seconds or bounds.timeout_s, bounds.timeout_s)
     elsewhere = workdir is not None
+    await forget(context)
     with slot(context) as number:
         finished = await context.sandbox.run(
             Command(

@@ -30,6 +30,8 @@ class Context(msgspec.Struct, frozen=True):
 
     ``state`` belongs to one session and lives as long as it; a tool keeps there what it must
     remember between calls. What must be closed at the end, too, goes through :meth:`keep`.
+    ``step`` is the number of the reply that made the call, in the record of the session: a call
+    that is run again after a crash has the one it had before.
     """
 
     session: str
@@ -37,6 +39,7 @@ class Context(msgspec.Struct, frozen=True):
     bounds: Bounds = Bounds()
     state: dict[str, Any] = {}
     belongings: Belongings | None = None
+    step: int | None = None
 
     async def keep(self, name: Hashable, make: Opening[T]) -> T:
         """Give what the session holds open under *name*, and open it where nothing is.

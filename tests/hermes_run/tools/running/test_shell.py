@@ -24,18 +24,26 @@ TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 NAME = TEXT.filter(lambda name: name not in {"", ".", ".."} and "/" not in name)
 
 
-def run(folder: Path, line: str, program: str = "bash", **environment: str) -> str:
+def run(
+    folder: Path, line: str, program: str = "bash", step: int | None = None, **environment: str
+) -> str:
     """Run a command as a sandbox does, in a session's shell."""
     fake: Any = SimpleNamespace(root=str(folder))
     given = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "LANG": "C.UTF-8", "TERM": "dumb"}
     done = subprocess.run(
-        [program, "-c", going_on(line, 0, Context("session", fake))],
+        [program, "-c", going_on(line, 0, Context("session", fake, step=step))],
         env=given | {"TMPDIR": str(folder / "tmp")} | environment,
         cwd=folder,
         capture_output=True,
         check=False,
     )
     return (done.stdout + done.stderr).decode("utf-8", "surrogateescape")
+
+
+def states(folder: Path, program: str) -> list[tuple[str, int]]:
+    """Name the states that are kept, and their files."""
+    found = (folder / "tmp").glob(f".hermes-*/{program}.*")
+    return sorted((path.name, path.stat().st_ino) for path in found)
 
 
 @pytest.fixture(scope="module")
@@ -140,12 +148,73 @@ def test_a_state_that_did_not_change_is_not_written_again(tmp_path):
     """Only a difference is worth a rename."""
     (tmp_path / "tmp").mkdir()
     run(tmp_path, "export X=1")
-    (kept,) = (tmp_path / "tmp").glob(".hermes-*/bash")
-    before = kept.stat()
+    before = states(tmp_path, "bash")
+    assert len(before) == 1
     assert run(tmp_path, "ls >/dev/null; Y=1; echo $X") == "1\n"
-    assert kept.stat().st_ino == before.st_ino
+    assert states(tmp_path, "bash") == before
     run(tmp_path, "export X=2")
-    assert kept.stat().st_ino != before.st_ino
+    assert len(states(tmp_path, "bash")) == 2
+
+
+@pytest.mark.parametrize("program", ["bash", "sh"])
+@pytest.mark.parametrize("first", ["cd in; export X=$X.", "cd in; export X=$X.; exit 3"])
+def test_a_call_that_is_run_again_begins_where_it_began_before(tmp_path, program, first):
+    """It is of the same step, so what it saved the first time is not for it."""
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "in" / "in").mkdir(parents=True)
+    run(tmp_path, "export X=.", program, step=4)
+    for _ in range(3):
+        run(tmp_path, first, program, step=7)
+    assert run(tmp_path, "pwd; echo $X", program, step=7) == f"{tmp_path}\n.\n"
+    assert run(tmp_path, "pwd; echo $X", program, step=9) == f"{tmp_path}/in\n..\n"
+
+
+@pytest.mark.parametrize("program", ["bash", "sh"])
+def test_a_call_that_changes_nothing_leaves_what_another_of_its_step_has_saved(tmp_path, program):
+    """Only who writes can win."""
+    (tmp_path / "tmp").mkdir()
+    run(tmp_path, "export X=1", program, step=1)
+    run(tmp_path, "export X=2", program, step=2)
+    assert run(tmp_path, "echo $X", program, step=2) == "1\n"
+    assert run(tmp_path, "echo $X", program, step=3) == "2\n"
+
+
+@pytest.mark.parametrize("program", ["bash", "sh"])
+def test_few_states_are_kept_and_always_the_one_a_command_began_from(tmp_path, program):
+    """It may have to begin from there again."""
+    (tmp_path / "tmp").mkdir()
+    run(tmp_path, "export X=0", program, step=0)
+    for step in range(3, 50, 3):
+        run(tmp_path, f"export X={step}", program, step=step)
+        assert len(states(tmp_path, program)) <= shells.OLD + 2
+        assert run(tmp_path, "echo $X", program, step=step) == f"{step - 3}\n"
+
+
+@pytest.mark.parametrize("program", ["bash", "sh"])
+def test_commands_that_no_reply_made_go_on_where_the_last_one_ended(tmp_path, program):
+    """Whatever its number was."""
+    (tmp_path / "tmp").mkdir()
+    run(tmp_path, "export X=.", program, step=88)
+    for _ in range(12):
+        run(tmp_path, "export X=$X.", program)
+    assert run(tmp_path, "echo $X", program) == f"{13 * '.'}\n"
+    assert states(tmp_path, program)[-1][0].endswith(".000000100")
+
+
+async def test_what_calls_without_a_result_have_saved_is_forgotten_after_a_crash(
+    use, context, shell
+):
+    """Also where the call changes nothing when it is run again."""
+    step = msgspec.structs.replace(context, step=3)
+    await use("terminal", step, command="export X=1")
+    step = msgspec.structs.replace(context, step=5)
+    await use("terminal", step, command="export X=2")
+    shells.go_on(context.state)
+    for background in (False, True):
+        await use("terminal", step, command="true", background=background)
+    step = msgspec.structs.replace(context, step=9)
+    assert json.loads((await use("terminal", step, command="echo $X")).content)["output"] == "1\n"
+    assert await shell("echo $X") == "1\n"
 
 
 @pytest.mark.parametrize("program", ["bash", "sh"])
@@ -229,5 +298,6 @@ async def test_a_command_that_was_killed_changes_nothing(use, context, shell):
 
 async def test_a_planted_state_does_not_hold_up_a_command(shell, scratch):
     """A FIFO would never end."""
-    await shell("f=$(echo $TMPDIR/.hermes-*)/bash; rm $f; mkfifo $f")
+    await shell("export X=1")
+    await shell("f=$(echo $TMPDIR/.hermes-*/bash.*); rm $f; mkfifo $f ${f%1}2")
     assert await shell("echo on") == "on\n"
