@@ -12,8 +12,8 @@ from recorder.steps import Step, pair
 def remembered(session: Session) -> dict[str, Any]:
     """Give the state that the tools of *session* begin with, which is empty for a new one.
 
-    The task list is as it was. What calls without a result have saved is not taken up: for that it
-    is known that there was an attempt. That a shell and an interpreter were there is known, so that calls
+    The task list is as it was. That there was an attempt is known, so that nothing is taken up that
+    calls without a result have saved; and that a shell and an interpreter were there, so that calls
     are told if those begin anew.
     """
     state: dict[str, Any] = {}
