@@ -1,18 +1,20 @@
-"""End what a previous attempt left running, before its sessions go on.
+"""End what a previous attempt left running before its sessions go on, and what a session left.
 
 Where the runner itself was killed, nobody ended the commands it was running, and what they started
 in the background still writes to the workspaces. They are found by a mark in their environment,
 which every child inherits, whoever its parent is and whatever session or group it has made for
-itself. The mark names the run and its very directory: a copy of a run that goes on leaves alone
-what the run itself has started. What was started with an environment of its own (``env -i``) is not
-found, and neither is what the system hides: other users' processes, programs with more rights than
-their caller, and on macOS some of the system's own.
+itself. So is what outlives the sandbox of a session that has no wall. The mark names the run and
+its very directory: a copy of a run that goes on leaves alone what the run itself has started. What
+was started with an environment of its own (``env -i``) is not found, and neither is what the system
+hides: other users' processes, programs with more rights than their caller, and on macOS some of the
+system's own.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
@@ -48,6 +50,8 @@ def marks(run: str, directory: Path, session: str) -> dict[str, str]:
         OSError: there is no such directory.
     """
     name = quote(session[:_SESSION_CHARACTERS], safe="", errors="surrogatepass")
+    if len(session) > _SESSION_CHARACTERS:
+        name += f"~{sha256(session.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
     return {VARIABLE: f"{_prefix(run, directory)}{name}"}
 
 
@@ -79,6 +83,18 @@ async def fence(run: str, directory: Path) -> int:
     return len(killed)
 
 
+async def end_marked(mark: str) -> None:
+    """Kill every process that has *mark* and no other one, also those they start meanwhile.
+
+    What is still there after :data:`FENCE_S` seconds is given up.
+    """
+    with anyio.move_on_after(FENCE_S):
+        found = True
+        while found:
+            found = await to_thread.run_sync(_kill_marked, f"{mark}/")
+            await anyio.sleep(PAUSE_S if found else 0)
+
+
 def _prefix(run: str, directory: Path) -> str:
     """What every mark of a run begins with, and none of another run or of a copy does.
 
@@ -90,9 +106,25 @@ def _prefix(run: str, directory: Path) -> str:
 
 
 def _kill_marked(prefix: str) -> set[psutil.Process]:
+    """Kill those whose mark, with a slash behind it, begins with *prefix*."""
     own = os.getpid()
-    tried = (_kill_if_marked(pid, prefix) for pid in psutil.pids() if pid != own)
+    sought = f"{VARIABLE}={prefix.removesuffix('/')}".encode()
+    tried = (
+        _kill_if_marked(pid, prefix)
+        for pid in psutil.pids()
+        if pid != own and _may_be_marked(pid, sought)
+    )
     return {process for process in tried if process}
+
+
+def _may_be_marked(pid: int, sought: bytes) -> bool:
+    """Look at the environment of a process as it is: most have no mark, and there are many."""
+    try:
+        descriptor = os.open(f"/proc/{pid}/environ", os.O_RDONLY | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, no path
+            return sought in file.read()
+    except OSError:
+        return not os.path.isdir(f"/proc/{pid}")  # noqa: PTH112 - there are thousands
 
 
 def _kill_if_marked(pid: int, prefix: str) -> psutil.Process | None:
@@ -100,7 +132,7 @@ def _kill_if_marked(pid: int, prefix: str) -> psutil.Process | None:
     # It is gone, or somebody else's; if it is neither, it is found again.
     with contextlib.suppress(psutil.Error, OSError):
         process = psutil.Process(pid)
-        if process.environ().get(VARIABLE, "").startswith(prefix):
+        if f"{process.environ().get(VARIABLE, '')}/".startswith(prefix):
             found = process
             process.kill()  # looks at when it started: another may have taken over its id
     return found

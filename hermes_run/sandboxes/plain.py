@@ -1,8 +1,9 @@
 """The sandbox called ``none``: a workspace folder, and no wall around it.
 
 File tools stay beneath the folder, commands get a clean environment, bounds and an end; but a
-command may do whatever the user who started the run may do, and a process that makes itself a
-session of its own (``setsid``) outlives its call, and the sandbox, too.
+command may do whatever the user who started the run may do. What lasting commands leave behind ends
+with the sandbox, also where it has made itself a session of its own (``setsid``) or was stopped: it
+is found by its mark, see :mod:`~hermes_run.sandboxes.fencing`.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import uuid
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 
 import anyio
 
+from hermes_run.sandboxes.fencing import VARIABLE, end_marked
 from hermes_run.sandboxes.launch import Launch
 from hermes_run.sandboxes.machine import CONTROL, TEMPORARY, Machine, open_machine
 from hermes_run.sandboxes.mirror import Mirror
@@ -32,9 +35,11 @@ class Plain:
     def __init__(self, machine: Machine) -> None:
         self.root = machine.root
         self._machine = machine
+        self._may_leave = False
 
     async def run(self, command: Command) -> Finished:
         """Run a command by ``bash -c``, or ``sh -c`` where there is no bash."""
+        self._may_leave |= command.lasting
         return await self._machine.run(command)
 
     async def read(self, path: str, limit: int) -> bytes:
@@ -51,7 +56,11 @@ class Plain:
 
     async def close(self) -> None:
         """End what still runs, and let go of the folder."""
-        await self._machine.close()
+        with anyio.CancelScope(shield=True):  # all waits have a limit
+            await self._machine.close()
+            if self._may_leave:
+                await end_marked(self._machine.site.marks[VARIABLE])
+        self._may_leave = False
 
 
 @contextlib.asynccontextmanager
@@ -73,12 +82,17 @@ async def open_plain(
     async with _scratch(scratch) as beside:
         site = _site(folder, beside, marks or {})
         async with open_machine(_launch(site), site, UNBOUNDED) as machine:
-            yield Plain(machine)
+            sandbox = Plain(machine)
+            try:
+                yield sandbox
+            finally:
+                await sandbox.close()
 
 
 def _site(folder: Path, scratch: Path, marks: Mapping[str, str]) -> Site:
     """Free the paths of links: they are compared with what commands print."""
-    return Site(folder.resolve(strict=True), scratch.resolve(strict=True), marks)
+    own = {VARIABLE: f"sandbox/{uuid.uuid4().hex}"}
+    return Site(folder.resolve(strict=True), scratch.resolve(strict=True), {**own, **marks})
 
 
 def _launch(site: Site) -> Launch:

@@ -33,9 +33,16 @@ _PROGRAM = {
 NONE_CODE, GONE_CODE = 64, 65
 """What the scripts exit with where there is no Python, and where the interpreter is not there."""
 
+# An interpreter that does not answer any more, and what it runs, is ended before its folder goes.
 _START = (
     """\
 command -v python3 >/dev/null 2>&1 || exit {none};
+[ ! -f {folder}/groups ] || while read -r p s; do
+  case $p in ""|0*|1|*[!0-9]*) continue;; esac;
+  y=; {{ read -r y < "/proc/$p/stat"; }} 2>/dev/null;
+  set -- ${{y##*) }};
+  [ "${{20:--}}" != "$s" ] || kill -KILL -- "-$p" 2>/dev/null;
+done < {folder}/groups;
 rm -rf -- {folder}; mkdir -p -m 700 -- {folder}/_hermes && cd -P -- {folder}/_hermes || exit;
 """
     + "".join(f"printf %s {text} > {name} || exit;\n" for name, text in _PROGRAM.items())

@@ -32,13 +32,13 @@ class Request(NamedTuple):
 
 def keep(folder: str, ask: int, answer: int) -> None:
     """Answer requests for as long as the folder is there."""
-    worker = Worker((ask, answer))
+    worker = _begun(folder, ask, answer)
     try:
         while True:
             ready = _wait(folder, [ask, worker.output], LOOK_S)
             if worker.output in ready and not worker.drain():
                 worker.end()
-                worker = Worker((ask, answer))
+                worker = _begun(folder, ask, answer)
             request = _read(ask) if ask in ready else None
             if request is None:
                 continue
@@ -48,9 +48,29 @@ def keep(folder: str, ask: int, answer: int) -> None:
             os.close(answer)
             answer = following
             if not lives:
-                worker = Worker((ask, answer))
+                worker = _begun(folder, ask, answer)
     except Gone:
         worker.kill()
+
+
+def _begun(folder: str, ask: int, answer: int) -> Worker:
+    """Start a worker, and write down what is to be ended before there is another keeper."""
+    worker = Worker((ask, answer))
+    lines = "".join(f"{pid} {_since(pid)}\n" for pid in (os.getpid(), worker.pid))
+    with contextlib.suppress(OSError):  # the folder is gone: that is found out soon
+        with open(f"{folder}/groups.new", "w", encoding="ascii") as file:  # noqa: PTH123 - as below
+            file.write(lines)
+        os.replace(f"{folder}/groups.new", f"{folder}/groups")  # noqa: PTH105 - as below
+    return worker
+
+
+def _since(pid: int) -> str:
+    """Say when a process was started, where the system does: another may get its number."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+            return file.read().rpartition(")")[2].split()[19]
+    except OSError:
+        return "-"
 
 
 def _read(ask: int) -> Request | None:

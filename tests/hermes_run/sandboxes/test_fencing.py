@@ -231,7 +231,16 @@ async def test_whatever_a_session_is_called_its_commands_have_a_mark(workspace, 
     assert marks(name, HERE, "another")[VARIABLE].startswith(mark.split("/")[0] + "/")
 
 
-async def test_commands_have_no_mark_unless_one_is_given(sandbox):
-    """The environment is clean."""
+async def test_commands_have_a_mark_that_is_no_run_s_unless_one_is_given(sandbox):
+    """What they leave behind is found by it when the sandbox is closed."""
     finished = await sandbox.run(Command(f"echo ${VARIABLE}", timeout_s=10, limit=100))
-    assert finished.output == b"\n"
+    assert finished.output.startswith(b"sandbox/")
+    assert b"@" not in finished.output
+
+
+def test_marks_of_sessions_with_long_names_differ():
+    """Only the beginning of a name is in the mark."""
+    names = ["a" * 500 + last for last in "bc"]
+    first, second = (marks("run", HERE, name)[VARIABLE] for name in names)
+    assert first != second
+    assert len(first) < 400

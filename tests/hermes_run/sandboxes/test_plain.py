@@ -12,6 +12,7 @@ import anyio
 import pytest
 
 from hermes_run.errors import SandboxError
+from hermes_run.sandboxes.fencing import VARIABLE
 from hermes_run.sandboxes.plain import open_plain
 from hermes_run.sandboxes.processes import FLOOD_BYTES, LINE_BYTES, blaming_the_machine
 from hermes_run.sandboxes.protocol import Command, Finished, Sandbox
@@ -57,10 +58,13 @@ async def test_a_shell_that_dies_of_a_signal_ends_with_128_and_the_signal(sandbo
 async def test_the_environment_is_clean(sandbox, workspace, monkeypatch):
     """Keys of whoever runs it are not there, and home is the workspace."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
-    finished = await run(sandbox, "env | cut -d= -f1 | sort; cat /proc/$$/environ; echo; echo $HOME")
+    finished = await run(
+        sandbox, "env | cut -d= -f1 | sort; cat /proc/$$/environ; echo; echo $HOME"
+    )
     assert b"sk-secret" not in finished.output
     names = set(finished.output.decode().split("\0")[0].splitlines()[:-1])
-    assert names <= {"HOME", "LANG", "OLDPWD", "PATH", "PWD", "SHLVL", "TERM", "TMPDIR", "_"}
+    usual = {"HOME", "LANG", "OLDPWD", "PATH", "PWD", "SHLVL", "TERM", "TMPDIR", "_"}
+    assert names <= {*usual, VARIABLE}
     assert finished.output.endswith(f"{workspace}\n".encode())
 
 

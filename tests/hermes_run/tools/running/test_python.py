@@ -7,6 +7,7 @@ import os
 
 import anyio
 import msgspec
+import psutil
 import pytest
 
 from hermes_run.sandboxes.plain import open_plain
@@ -240,3 +241,22 @@ async def test_an_interpreter_that_can_not_start_says_why(use, context, scratch)
     output = await use("python", code="1")
     assert output.status == "error"
     assert "can't be started" in output.content
+
+
+async def test_an_interpreter_that_is_replaced_is_ended_with_what_it_runs(use, context, py):
+    """Also where its keeper was stopped, and where the keeper alone was killed."""
+    groups = "cat $TMPDIR/.hermes-*/python/groups | cut -d' ' -f1"
+    for signal in ("STOP", "KILL"):
+        await py("1")
+        kill = f"kill -{signal} $(cat $TMPDIR/.hermes-*/python/keeper)"
+        pids = json.loads((await use("terminal", command=groups)).content)["output"].split()
+        assert len(pids) == 2
+        hurried = msgspec.structs.replace(context, bounds=Bounds(timeout_s=0.5))
+        await use("python", hurried, code=f"import os\nos.system('{kill}')\nwhile True: pass")
+        assert (await py("2")).endswith("2\n")
+        assert not [pid for pid in pids if runs(int(pid))]
+
+
+def runs(pid):
+    """Tell whether a process is there and has not ended."""
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
