@@ -10,9 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import subprocess
 from collections.abc import Generator
-from importlib import resources
 
 import anyio
 
@@ -23,6 +21,7 @@ from hermes_run.sandboxes.keeper import Keeper
 from hermes_run.sandboxes.launch import Launch
 from hermes_run.sandboxes.processes import START_S, read_away
 from hermes_run.sandboxes.reports import LINE_BYTES, Report, read_reports
+from hermes_run.sandboxes.starting import start
 from hermes_run.sandboxes.wall import Allowance
 
 ANSWER_S = 10.0
@@ -45,9 +44,6 @@ IDLE = 4
 CLOSED = "the sandbox was closed"
 KILLED = "every process of the session was killed; its files are still there"
 SILENT = "the session's processes no longer answered and were killed; its files are still there"
-
-_START = 'shell=$(command -v bash) || shell=/bin/sh; exec "$shell" -c "$0" supervisor "$shell" "$@"'
-"""Choose the shell, for the supervisor and for commands."""
 
 
 class Life:
@@ -72,7 +68,7 @@ class Life:
         self._scope = anyio.CancelScope()
         self._rest = b""
         self._noise = 0
-        self._process, self._requests, self._reports = _start(launch, allowance)
+        self._process, self._requests, self._reports = start(launch, allowance)
 
     @property
     def leader(self) -> int:
@@ -249,45 +245,3 @@ class Life:
             self.stop(KILLED)
         call.asked = False
         return True
-
-
-def _start(launch: Launch, allowance: Allowance) -> tuple[subprocess.Popen[bytes], int, int]:
-    """Start the supervisor; give also the pipe to it and the one from it."""
-    for descriptor in launch.descriptors:
-        with contextlib.suppress(OSError):  # a pipe can't, and need not
-            os.lseek(descriptor, 0, os.SEEK_SET)
-    with contextlib.ExitStack() as undo:
-        asked, requests = _pipe(undo)
-        reports, told = _pipe(undo)
-        process = subprocess.Popen(
-            [*launch.argv, *_command_line(launch, allowance)],
-            stdin=asked,
-            stdout=told,
-            stderr=told,
-            env=launch.environment,
-            pass_fds=launch.descriptors,
-            cwd="/",
-            start_new_session=True,
-        )
-        undo.pop_all()
-    os.close(asked)
-    os.close(told)
-    os.set_blocking(requests, False)
-    os.set_blocking(reports, False)
-    return process, requests, reports
-
-
-def _pipe(undo: contextlib.ExitStack) -> tuple[int, int]:
-    ends = os.pipe()
-    for end in ends:
-        undo.callback(os.close, end)
-    return ends
-
-
-def _command_line(launch: Launch, allowance: Allowance) -> list[str]:
-    text = resources.files("hermes_run.sandboxes").joinpath("supervisor.sh").read_text("utf-8")
-    variables = [f"{name}={value}" for name, value in launch.commands.items()]
-    bounds = [allowance.memory // 1024, allowance.disk // 1024]
-    processes = str(allowance.processes) if launch.counted else ""
-    shell = ["/usr/bin/env", "-i", *variables, "/bin/sh", "-c", _START, text]
-    return [*shell, launch.control, *map(str, bounds), processes]

@@ -99,8 +99,9 @@ class Machine:
         folder = await self._folder(command.directory)
         life = await self._alive()
         call = Call(next(self._numbers), command)
-        with _broken("a command can't be prepared"):
-            call.open(self._control, folder)
+        async with turn_to_start():  # many at once would hold up everybody else
+            with _broken("a command can't be prepared"):
+                call.open(self._control, folder)
         with contextlib.closing(call), life.calling(call):
             await self._follow(life, call)
         return call.finished()

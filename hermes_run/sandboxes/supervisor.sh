@@ -22,6 +22,8 @@ kept=
 exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
 # Where memory runs out, commands go before the host does.
 { echo 500 >/proc/self/oom_score_adj; } 2>/dev/null
+# Where the system shares its processors out among sessions, a nice process is nice to its own only.
+{ echo 10 >/proc/self/autogroup; } 2>/dev/null
 
 # A command has a process group of its own: by job control, which only some shells have without a
 # terminal, or as the leader of a session.
