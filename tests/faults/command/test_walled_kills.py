@@ -14,6 +14,8 @@ import psutil
 import pytest
 
 from hermes_run.models.simulated.steps import Call, Turn
+from hermes_run.sandboxes.confined.kernel import landlock_abi
+from hermes_run.sandboxes.landlock import SIGNALS
 
 WALLS = {"auto": 25, "landlock": 8}
 """How many sessions are killed in each of four ways, by the wall that they are behind."""
@@ -94,6 +96,8 @@ def begin(endpoint, process, tmp_path, monkeypatch) -> Callable[..., Sessions]:
     endpoint.first = Turn("", calls=(Call("terminal", json.dumps({"command": "sh act"})),))
 
     def start(wall: str, *typed: object) -> Sessions:
+        if wall == "landlock" and landlock_abi() < SIGNALS:
+            pytest.skip(f"the kernel has no Landlock of version {SIGNALS}")
         count = WALLS.get(wall, 1)
         where = ["--model", "m", "--base-url", endpoint.url, "--name", RUN.name]
         many = ["--samples", count, "--concurrency", count, "--sandbox", wall]

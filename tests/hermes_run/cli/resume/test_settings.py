@@ -200,3 +200,30 @@ def test_a_run_goes_on_with_exactly_what_it_was_asked(begin, resume, resumptions
     (fact,) = resumptions()
     assert (fact["settings"], fact["drift"]) == ({}, {})
     assert endpoint.asked == [begun]
+
+
+def test_a_run_goes_on_behind_the_wall_that_it_began_behind(begin, resume, row_of):
+    """Whatever `auto` might find this time; another one is refused."""
+    begin("ab", broken="b")
+    wall = json.loads(Path("runs/mine/run.json").read_bytes())["sandbox"]
+    assert wall != "none"
+    refused = resume("--sandbox", "none")
+    assert refused.code == 2
+    assert f"\n  sandbox: '{wall}' is now 'none'\n" in refused.err
+    done = resume()
+    assert done.code == 0, done.err
+    assert f"Tools run in {wall} with no network.\n" in done.err
+    assert [row_of(name)["sandbox"] for name in ("a-0", "b-0")] == [wall, wall]
+    assert json.loads(Path("runs/mine/run.json").read_bytes())["sandbox"] == wall
+
+
+def test_a_run_without_a_wall_goes_on_without_one_and_says_so(begin, resume, row_of):
+    """Nobody has to type it again; to have one from now on is another run."""
+    begin("ab", "--sandbox", "none", broken="b")
+    refused = resume("--sandbox", "bwrap")
+    assert refused.code == 2
+    assert "\n  sandbox: 'none' is now 'bwrap'\n" in refused.err
+    done = resume()
+    assert done.code == 0, done.err
+    assert "Tools are not sandboxed: what the model runs, runs as you" in done.err
+    assert row_of("b-0")["sandbox"] == "none"
