@@ -11,6 +11,7 @@ import contextlib
 import secrets
 import shlex
 import tempfile
+import time
 from collections.abc import Generator
 from importlib import resources
 from pathlib import Path
@@ -26,6 +27,12 @@ from hermes_run.sandboxes.workspaces import remove_tree
 
 PROBE_S = 20.0
 """A sandbox that did not open, run one command and close after so many seconds does not hold."""
+
+PREFIX = ".hermes-run-probe-"
+"""What the name of a test's folder begins with."""
+
+STALE_S = 600.0
+"""A test's folder that is older was left by a process that was killed."""
 
 _OUTPUT_BYTES = 1_000_000
 
@@ -166,8 +173,18 @@ def _ways_out(evidence: Evidence) -> list[str]:
 
 @contextlib.contextmanager
 def _folder(beside: Path) -> Generator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix=".hermes-run-probe-", dir=beside))
+    _sweep(beside)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=beside))
     try:
         yield folder
     finally:
         remove_tree(folder)
+
+
+def _sweep(beside: Path) -> None:
+    """Remove the folders of tests whose process was killed."""
+    for path in beside.glob(f"{PREFIX}*"):
+        # It is another user's, or another process removes it, too.
+        with contextlib.suppress(OSError, SandboxError):
+            if time.time() - path.stat(follow_symlinks=False).st_mtime > STALE_S:
+                remove_tree(path)

@@ -14,7 +14,15 @@ import pytest
 
 from hermes_run.errors import SandboxError
 from hermes_run.sandboxes.baits import VARIABLE, leaked, open_baits, reached, signalled
-from hermes_run.sandboxes.probing import LEAKS, REACHED, Evidence, Verdict, judge, probe
+from hermes_run.sandboxes.probing import (
+    LEAKS,
+    PREFIX,
+    REACHED,
+    Evidence,
+    Verdict,
+    judge,
+    probe,
+)
 from hermes_run.sandboxes.protocol import Command, Sandbox
 from hermes_run.sandboxes.wall import Site
 from hermes_run.sandboxes.without import Without
@@ -148,6 +156,17 @@ async def test_a_sandbox_that_does_not_open_is_an_error(tmp_path):
     with pytest.raises(SandboxError, match="it broke"):
         await tried("broken", tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_what_a_killed_test_left_is_removed_by_a_later_one(tmp_path):
+    """One that may be of a test that still runs stays, and so does whatever else is there."""
+    names = (f"{PREFIX}old", f"{PREFIX}new", "mine")
+    for name in names:
+        (tmp_path / name / "scratch").mkdir(parents=True)
+    for name in (f"{PREFIX}old", "mine"):
+        os.utime(tmp_path / name, (0, 0))
+    await probe(LeakyWall(""), tmp_path, networked=False)
+    assert {path.name for path in tmp_path.iterdir()} == {f"{PREFIX}new", "mine"}
 
 
 async def test_a_folder_that_is_not_there_is_an_error(tmp_path):
