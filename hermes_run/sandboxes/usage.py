@@ -25,7 +25,8 @@ BLOCK = 4096
 DEPTH = 200
 """A tree that is deeper is more than anybody counts."""
 
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+NAME_BYTES = 1024
+"""What the system needs of its own memory for a file in memory, about."""
 
 
 def families_of(leaders: Iterable[int]) -> Mapping[int, tuple[int, ...]]:
@@ -41,12 +42,29 @@ def families_of(leaders: Iterable[int]) -> Mapping[int, tuple[int, ...]]:
 
 
 def used_memory(process: int) -> int:
-    """Bytes of memory that a process has for itself; none where it is gone."""
+    """Bytes of memory that a process has for itself, and its part of what it shares.
+
+    Files are not in it: the system takes their pages back when it needs them. None where it is
+    gone.
+    """
     try:
-        resident, shared = Path(f"/proc/{process}/statm").read_bytes().split()[1:3]
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text("ascii").splitlines()
     except (OSError, ValueError):
         return 0
-    return max(0, int(resident) - int(shared)) * _PAGE
+    parts = (line.split() for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
+    return sum(int(part[1]) for part in parts) * 1024
+
+
+def used_names(process: int) -> int:
+    """Bytes that the files of a process's own ``/dev/shm`` take beside their content."""
+    shared = Path(f"/proc/{process}/root/dev/shm")
+    try:
+        if shared.stat().st_dev == Path("/dev/shm").stat().st_dev:  # this machine's
+            return 0
+        found = os.statvfs(shared)
+    except OSError:
+        return 0
+    return (found.f_files - found.f_ffree) * NAME_BYTES
 
 
 def used_disk(folder: Path, enough: int) -> int:

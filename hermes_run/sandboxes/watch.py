@@ -6,10 +6,9 @@ has to look. All processes and files of many sessions are too much to look at ma
 what is left of the whole machine is one number each. Only where one of these fell, by a part of
 what a session may have, is it found out who took it.
 
-What counts as memory is what belongs to a process alone; what it shares was counted when it was
-written, or lies on a file system with a size of its own. What counts as disk is what the
-session's folders hold, a block for the smallest file, and what its processes hold open after they
-removed its name.
+What counts as memory is what belongs to a process alone, its part of what it shares, and the names
+of files in memory. What counts as disk is what the session's folders hold, a block for the smallest
+file, and what its processes hold open after they removed its name.
 """
 
 from __future__ import annotations
@@ -26,7 +25,14 @@ import psutil
 from anyio import to_thread
 
 from hermes_run.errors import ungrouped
-from hermes_run.sandboxes.usage import BLOCK, families_of, held_open, used_disk, used_memory
+from hermes_run.sandboxes.usage import (
+    BLOCK,
+    families_of,
+    held_open,
+    used_disk,
+    used_memory,
+    used_names,
+)
 from hermes_run.sandboxes.wall import Allowance, Site
 
 PAUSE_S = 0.05
@@ -208,7 +214,7 @@ def room_at(folder: Path) -> Room:
     return Room(memory, found.f_bavail * found.f_frsize, found.f_favail)
 
 
-def taken_by(site: Site, family: Iterable[int], enough: int) -> Taken:
+def taken_by(site: Site, family: Sequence[int], enough: int) -> Taken:
     """Find out what a session has; nothing where its workspace is gone.
 
     Args:
@@ -223,4 +229,5 @@ def taken_by(site: Site, family: Iterable[int], enough: int) -> Taken:
     disk = used_disk(site.folder, enough)
     disk += used_disk(site.scratch, enough)
     held = sum(held_open(process, device) for process in family)
-    return Taken(sum(used_memory(process) for process in family), disk + held)
+    memory = sum(used_memory(process) for process in family)
+    return Taken(memory + max(map(used_names, family), default=0), disk + held)

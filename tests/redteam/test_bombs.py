@@ -27,6 +27,13 @@ ATTACKS = {
     ),
     "files": "mkdir f; cd f; for i in $(seq 400); do seq -f $i-%g 1000 | xargs touch; done; echo x",
     "shared_memory": "head -c 400M /dev/zero >/dev/shm/full; ls -l /dev/shm; rm /dev/shm/*",
+    "shared_pages": (
+        'python3 -c "import mmap\nx = []\nwhile True:\n  x.append(mmap.mmap(-1, 8 << 20))\n'
+        '  x[-1].write(bytes(8 << 20))"'
+    ),
+    "names_in_memory": (
+        "python3 -c \"for n in range(900000): open(f'/dev/shm/{n}', 'w').close()\"; echo over"
+    ),
     "temporary_files": "for i in $(seq 40); do head -c 16M /dev/zero >/tmp/t$i; done; echo over",
     "processors": "for i in 1 2 3 4; do (while :; do :; done) & done; sleep 1; echo over",
     "output": "yes",

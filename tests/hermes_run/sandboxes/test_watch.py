@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hermes_run.sandboxes.plain import open_plain
-from hermes_run.sandboxes.usage import BLOCK, families_of, held_open, used_disk, used_memory
+from hermes_run.sandboxes.usage import (
+    BLOCK,
+    families_of,
+    held_open,
+    used_disk,
+    used_memory,
+    used_names,
+)
 from hermes_run.sandboxes.wall import Allowance, Site
 from hermes_run.sandboxes.watch import (
     LEAST,
@@ -292,3 +300,27 @@ def test_a_file_without_a_name_counts_as_long_as_it_is_open(tmp_path):
         assert held_open(process.pid, device) >= MIB
         assert held_open(process.pid, device + 1) == 0
         process.communicate(b"\n")
+
+
+def test_memory_that_processes_share_is_counted(tmp_path):
+    """Two of them that have the same pages count them once."""
+    program = (
+        "import mmap, os; x = mmap.mmap(-1, 64 << 20); x.write(bytes(64 << 20)); r, w = os.pipe(); "
+        "child = os.fork(); y = x[:]; os.write(w, b'.'); os.close(w) if child else None; "
+        "print('ready', flush=True) if child and os.read(r, 1) + os.read(r, 1) else None; input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"ready\n"
+        family = families_of([process.pid])[process.pid]
+        shared = 64 * MIB  # each has also a copy of its own, in y
+        assert 3 * shared <= sum(map(used_memory, family)) < 3 * shared + 60 * MIB
+        process.communicate(b"\n\n")
+
+
+def test_the_machines_own_shared_memory_is_nobodys():
+    """A session that sees the same /dev/shm as we do has no names of its own in there."""
+    assert used_names(os.getpid()) == 0
+    assert used_names(2**22 + 1) == 0
