@@ -25,6 +25,8 @@ BLOCK = 4096
 DEPTH = 200
 """A tree that is deeper is more than anybody counts."""
 
+_SHARED = "/dev/shm"  # noqa: S108  # looked at, not written to
+
 NAME_BYTES = 1024
 """What the system needs of its own memory for a file in memory, about."""
 
@@ -57,9 +59,9 @@ def used_memory(process: int) -> int:
 
 def used_names(process: int) -> int:
     """Bytes that the files of a process's own ``/dev/shm`` take beside their content."""
-    shared = Path(f"/proc/{process}/root/dev/shm")
+    shared = Path(f"/proc/{process}/root{_SHARED}")
     try:
-        if shared.stat().st_dev == Path("/dev/shm").stat().st_dev:  # this machine's
+        if shared.stat().st_dev == Path(_SHARED).stat().st_dev:  # this machine's
             return 0
         found = os.statvfs(shared)
     except OSError:

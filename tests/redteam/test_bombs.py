@@ -18,7 +18,9 @@ EAT = "python3 -c \"x = []\nwhile True: x.append(bytearray(b'x' * (8 << 20)))\""
 
 ATTACKS = {
     "forks": ":(){ :|:& };: ; sleep 1; echo $(ls -d /proc/[0-9]* | wc -l)",
-    "forks_of_python": 'python3 -c "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass"',
+    "forks_of_python": (
+        'python3 -c "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass"'
+    ),
     "memory": EAT,
     "memory_of_many_processes": f"for i in 1 2 3 4 5 6; do {EAT} & done; wait",
     "disk": "head -c 400M /dev/zero >full; ls -l full; head -c 400M /dev/zero >/tmp/full",

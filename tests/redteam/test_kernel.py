@@ -34,8 +34,9 @@ CALLS = {
         "call(56, 220, ctypes.c_long(0x10000000 | 17), zero, zero, zero, zero)"
     ),
     "a_new_style_clone_into_namespaces": (
-        "import struct; a = ctypes.create_string_buffer(struct.pack('11Q', 0x10000000, 0, 0, 0, 17, "
-        "0, 0, 0, 0, 0, 0)); call(435, 435, a, ctypes.c_long(88))"
+        "import struct; words = (0x10000000, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0); "
+        "a = ctypes.create_string_buffer(struct.pack('11Q', *words)); "
+        "call(435, 435, a, ctypes.c_long(88))"
     ),
     "a_mount": "call(165, 40, text('x'), text('/tmp'), text('tmpfs'), zero, zero)",
     "a_new_style_mount": (

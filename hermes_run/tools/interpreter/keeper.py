@@ -32,7 +32,7 @@ class Request(NamedTuple):
 
 def keep(folder: str, ask: int, answer: int) -> None:
     """Answer requests for as long as the folder is there."""
-    worker = _begun(folder, ask, answer)
+    worker, number = _begun(folder, ask, answer), 1
     try:
         while True:
             ready = _wait(folder, [ask, worker.output], LOOK_S)
@@ -40,10 +40,11 @@ def keep(folder: str, ask: int, answer: int) -> None:
                 worker.end()
                 worker = _begun(folder, ask, answer)
             request = _read(ask) if ask in ready else None
-            if request is None:
-                continue
+            if request is None or request.number != number:
+                continue  # it has not come from us
             content, lives = _run(folder, request, worker)
-            following = _made(folder, request.number + 1)
+            number += 1
+            following = _made(folder, number)
             _give(answer, content)
             os.close(answer)
             answer = following
@@ -74,7 +75,7 @@ def _since(pid: int) -> str:
 
 
 def _read(ask: int) -> Request | None:
-    """Read a request; what is none has not come from us."""
+    """Read a request, if it is one."""
     lines = os.read(ask, CHUNK).split(b"\n")
     words = lines[-2].split() if len(lines) > 1 else []
     try:
