@@ -13,6 +13,8 @@ class Command(msgspec.Struct, frozen=True):
     """A shell command with its bounds: *timeout_s* in seconds, *limit* in bytes of output kept.
 
     What a *lasting* command leaves running in the background goes on until the sandbox is closed.
+    With *alone*, nothing of the session runs beside it: what was left running is ended first. It
+    finds the files as they are, and as its home an empty folder that nobody can write to.
     """
 
     line: str
@@ -20,6 +22,7 @@ class Command(msgspec.Struct, frozen=True):
     limit: int
     directory: str = "."
     lasting: bool = False
+    alone: bool = False
 
 
 class Finished(msgspec.Struct, frozen=True):
