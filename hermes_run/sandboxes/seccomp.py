@@ -52,8 +52,9 @@ _PROTOCOLS = (0, 1, 6, 17, 58)
 PERSONALITIES = (0x0, 0x8, 0x20000, 0x20008, 0x40000, WORD)
 """Linux, with 32 bits, with an old number, both, without random addresses; and asking for it."""
 
-_SHARED_BYTES, _SEMAPHORES = 2**20, 2**8
-"""Of one segment and one set: there can be 4,096 and 32,000 of them, in no process's account."""
+_SHARED_BYTES, _SEMAPHORES = 2**16, 2**5
+"""The most of one segment, and the first number of one set that is too many: there can be 4,096 and
+32,000 of them, in no process's account. PostgreSQL asks for one of a page, and for sets of 20."""
 
 
 class Word(msgspec.Struct, frozen=True):
@@ -98,6 +99,7 @@ def _sockets(*clauses: tuple[Word, ...]) -> Rule:
 _LOCAL = (Word(0, (AF_UNIX,)),)
 _INTERNET = (Word(0, (AF_INET, AF_INET6)), Word(2, _PROTOCOLS))
 _ROUTES = (Word(0, (AF_NETLINK,)), Word(2, (NETLINK_ROUTE,)))
+_SMALL = Word(1, (0,), upper=True)
 _DEVICES = (stat.S_IFCHR, stat.S_IFBLK)
 _TYPING = (TIOCSTI, TIOCLINUX, TIOCSETD)
 
@@ -116,8 +118,12 @@ RULES: Mapping[str, Rule] = {
     "mknodat": Rule(
         ALLOW, (Clause((Word(2, _DEVICES, mask=stat.S_IFMT(WORD)),), refused(errno.EPERM)),)
     ),
-    "shmget": _only(
-        [Word(1, (0,), mask=WORD & -_SHARED_BYTES), Word(1, (0,), upper=True)], errno.EINVAL
+    "shmget": Rule(
+        refused(errno.EINVAL),
+        (
+            Clause((_SMALL, Word(1, (0,), mask=WORD & -_SHARED_BYTES)), ALLOW),
+            Clause((_SMALL, Word(1, (_SHARED_BYTES,))), ALLOW),
+        ),
     ),
     "semget": _only([Word(1, (0,), mask=WORD & -_SEMAPHORES)], errno.EINVAL),
     "socket": _sockets(_LOCAL, _INTERNET, _ROUTES),

@@ -145,6 +145,7 @@ NUMBERS: Mapping[str, _Numbers] = {
     "swapoff": (168, 225),
     "swapon": (167, 224),
     "sync": (162, 81),
+    "syncfs": (306, 267),
     "sysfs": (139, None),
     "syslog": (103, 116),
     "umount2": (166, 39),
@@ -166,10 +167,12 @@ _FORBIDDEN = (
     *("fsconfig", "fsmount", "fsopen", "fspick", "pivot_root", "umount2"),
     # Files by handles, which no mount bounds, and watching whole file systems.
     *("name_to_handle_at", "open_by_handle_at", "fanotify_init", "fanotify_mark"),
-    # The machine and its clocks. Nobody sees the answer of `sync`, which would flush every disk.
+    # The machine and its clocks. Nobody sees the answer of `sync`, which would flush every disk;
+    # that of `syncfs` is no news about one's own files either, and it flushes everybody's.
     *("acct", "adjtimex", "clock_adjtime", "clock_settime", "ioperm", "iopl", "lookup_dcookie"),
     *("modify_ldt", "nfsservctl", "quotactl", "quotactl_fd", "reboot", "setdomainname"),
-    *("sethostname", "settimeofday", "swapoff", "swapon", "sync", "syslog", "vhangup", "vserver"),
+    *("sethostname", "settimeofday", "swapoff", "swapon", "sync", "syncfs", "syslog"),
+    *("vhangup", "vserver"),
     # Code in the kernel.
     *("bpf", "delete_module", "finit_module", "init_module", "kexec_file_load", "kexec_load"),
     *("perf_event_open", "userfaultfd"),
@@ -184,7 +187,7 @@ _MISSING = (
     "clone3",
     *("io_uring_enter", "io_uring_register", "io_uring_setup"),
     # Memory in no process's account, which nothing but a control group bounds.
-    *("memfd_create", "memfd_secret"),
+    *("memfd_create", "memfd_secret", "msgget"),
     # One that can be asked for only makes libraries believe in the others.
     *("get_mempolicy", "mbind", "migrate_pages", "move_pages"),
     *("set_mempolicy", "set_mempolicy_home_node"),

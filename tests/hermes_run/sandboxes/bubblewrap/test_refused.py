@@ -71,7 +71,27 @@ def test_what_depends_on_arguments_is_refused_by_them(host):
         ],
     )
     assert found == dict.fromkeys(found, errno.EPERM)
-    assert made(host, [("large", "shmget", 0, 1 << 30, 0o600)]) == {"large": errno.EINVAL}
+    large = [("segment", "shmget", 0, 65537, 0o600), ("set", "semget", 0, 32, 0o600)]
+    assert made(host, large) == dict.fromkeys(("segment", "set"), errno.EINVAL)
+
+
+DATABASE = """
+import ctypes, json
+libc = ctypes.CDLL(None, use_errno=True)
+libc.shmat.restype = ctypes.c_void_p
+segment = libc.shmget(5432001, 56, 0o3600)
+again = libc.shmget(5432001, 56, 0o3600), ctypes.get_errno()
+place = libc.shmat(segment, None, 0)
+ctypes.memset(place, 7, 56)
+semaphores = libc.semget(5432001, 20, 0o3600)
+ended = [libc.shmdt(ctypes.c_void_p(place)), libc.shmctl(segment, 0, None)]
+print(json.dumps([segment >= 0, again, semaphores >= 0, ended, libc.semctl(semaphores, 0, 0)]))
+"""
+
+
+def test_a_database_can_tell_by_a_small_segment_whether_another_one_runs(host):
+    """As PostgreSQL does: a segment of 56 bytes that only one can make, and sets of semaphores."""
+    assert host.python(DATABASE) == [True, [-1, errno.EEXIST], True, [0, 0], 0]
 
 
 def test_what_programs_need_is_let_through(host):

@@ -198,11 +198,13 @@ def test_personalities_that_weaken_a_process_are_refused(verdict):
 
 def test_shared_memory_and_semaphores_are_small(verdict):
     """They are in no process's account."""
-    assert verdict("shmget", 0, 2**20 - 1) == ALLOW
-    for size in (2**20, 2**31, 2**32, 2**63):
+    for size in (0, 56, 2**16 - 1, 2**16):
+        assert verdict("shmget", 0, size) == ALLOW
+    for size in (2**16 + 1, 2**17, 2**31, 2**32, 2**32 + 56, 2**32 + 2**16, 2**63):
         assert verdict("shmget", 0, size) == refused(errno.EINVAL)
-    assert verdict("semget", 0, 255) == ALLOW
-    assert verdict("semget", 0, 256) == refused(errno.EINVAL)
+    assert verdict("semget", 0, 31) == ALLOW
+    assert verdict("semget", 0, 32) == refused(errno.EINVAL)
+    assert verdict("msgget", 0) == refused(errno.ENOSYS)
 
 
 def test_no_devices_are_made(verdict):
