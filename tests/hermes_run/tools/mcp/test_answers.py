@@ -18,6 +18,12 @@ BLOCKS = some.fixed_dictionaries(
 )
 
 
+def _wrapped(value, *texts):
+    """Give an answer as the official SDK makes it of what is no object."""
+    content = [{"type": "text", "text": text} for text in texts]
+    return {"content": content, "structuredContent": {"result": value}}
+
+
 @pytest.mark.parametrize(
     ("answer", "content", "status"),
     [
@@ -26,6 +32,12 @@ BLOCKS = some.fixed_dictionaries(
         ({"content": [{"type": "text", "text": '{"a": 1}'}], "structuredContent": {"a": 1}},
          '{"a": 1}', "ok"),
         ({"content": [], "structuredContent": {"a": 1}}, '{"a":1}', "ok"),
+        (_wrapped("waited", "waited"), "waited", "ok"),
+        (_wrapped(5, "5"), "5", "ok"),
+        (_wrapped(["a", [1, {"b": 2}]], "a", "1", '{"b": 2}'), 'a\n1\n{"b": 2}', "ok"),
+        (_wrapped(["a", "b"], "a"), 'a\n{"result":["a","b"]}', "ok"),
+        (_wrapped("b", "a"), 'a\n{"result":"b"}', "ok"),
+        (_wrapped([]), '{"result":[]}', "ok"),
         ({"content": [{"type": "video"}, {"type": "text", "text": ""}]}, "[video]", "ok"),
     ],
 )  # fmt: skip
