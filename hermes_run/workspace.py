@@ -25,6 +25,7 @@ from hermes_run.recovery import (
     touched_workspace,
 )
 from hermes_run.sandboxes.fencing import marks
+from hermes_run.sandboxes.machine import TEMPORARY
 from hermes_run.sandboxes.mirror import Mirror, remove_mirror, restore_mirror
 from hermes_run.sandboxes.protocol import Command, Sandbox
 from hermes_run.sandboxes.wall import Site
@@ -215,8 +216,13 @@ async def sweep_workspaces(plan: Plan, sessions: Mapping[str, Standing]) -> None
 
 def _ground_of(job: Job, plan: Plan) -> _Ground:
     directory, name = plan.record.directory, folder_name(job.session_id)
-    mirror = Mirror(directory / MIRRORS / name, directory / WORKSPACES / name)
-    return _Ground(mirror, directory / SCRATCH / name)
+    scratch = directory / SCRATCH / name
+    mirror = Mirror(
+        folder=directory / MIRRORS / name,
+        workspace=directory / WORKSPACES / name,
+        beside=scratch / TEMPORARY,
+    )
+    return _Ground(mirror, scratch)
 
 
 def folder_name(session_id: str) -> str:

@@ -41,7 +41,7 @@ from hermes_run.sandboxes.workspaces import opened, remove_tree
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 
-MARK, PACK, RESTORED = "mark", "pack", "restored"
+MARK, PACK, RESTORED, BESIDE = "mark", "pack", "restored", "beside"
 
 SPARE_BYTES = 1024 * 1024
 """A pack of more than twice what is needed, and this, is made anew."""
@@ -78,12 +78,15 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
 class Mirror(msgspec.Struct, frozen=True):
     """The mirror of *workspace* in *folder*, which lies on the same file system.
 
-    Every method blocks; on an event loop use the functions below.
+    The folder *beside* it, for temporary files, is mirrored too, if it can be: what runs in the
+    background may not let it hold still. Every method blocks; on an event loop use the functions
+    below.
     """
 
     folder: Path
     workspace: Path
     bounds: Bounds = Bounds()
+    beside: Path | None = None
 
     def update(self, seq: int) -> bool:
         """Bring the mirror to what the workspace is now, after fact number *seq*.
@@ -99,6 +102,8 @@ class Mirror(msgspec.Struct, frozen=True):
         except OSError:
             self.remove()
             return False
+        if inner := self._inner():
+            inner.update(seq)
         return True
 
     def stands_before(self, seq: int) -> bool:
@@ -125,6 +130,8 @@ class Mirror(msgspec.Struct, frozen=True):
             raise SandboxError(
                 f"the workspace {self.workspace} can't be restored: {error}"
             ) from error
+        if (inner := self._inner()) and inner.stands_before(mark.seq):
+            inner.restore()
 
     def remove(self) -> None:
         """Remove the mirror.
@@ -133,6 +140,9 @@ class Mirror(msgspec.Struct, frozen=True):
             SandboxError: it can't be removed.
         """
         remove_tree(self.folder)
+
+    def _inner(self) -> Mirror | None:
+        return Mirror(self.folder / BESIDE, self.beside, self.bounds) if self.beside else None
 
     def _update(self, seq: int) -> None:
         before = self._usable()
