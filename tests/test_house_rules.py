@@ -188,8 +188,9 @@ def test_the_check_of_functions_sees_each_fault(source, fault):
 
 
 def test_the_check_of_functions_lets_the_limits_themselves_pass():
-    """`self` is no parameter, a branch of an `elif` no deeper, an inner function a thing apart, and the
-    parameters of a tool are the model's.
+    """`self` is no parameter, an `elif` no deeper, an inner function a thing apart.
+
+    The parameters of a tool are the model's.
     """
     source = """
 class C:
