@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -180,7 +181,7 @@ async def open_run(
     prefill = read_prefill(settings.prefill)
     journal = JournalSettings(sync=settings.sync)
     async with (
-        open_wall(settings) as wall,
+        open_wall(_at(directory, settings)) as wall,
         open_record(directory, settings=journal) as record,
         open_plan(record, settings, source, wall, prefill, Path.cwd()) as plan,
     ):
@@ -222,7 +223,7 @@ async def reopen_run(
     past = resumption.past
     folder = folder_of(past.document)
     async with (
-        open_wall(settings) as wall,
+        open_wall(_at(directory, settings)) as wall,
         reopen_record(directory, past.standings, settings=journal, sifted=past.sifted) as record,
         open_plan(record, settings, source, wall, prefill, folder) as plan,
     ):
@@ -235,6 +236,11 @@ async def reopen_run(
         async with feed(rows) as fed:
             intake = Intake(fed, settings, shelf, recorded=resumption.sessions)
             yield Run(plan, intake, resumption, document)
+
+
+def _at(directory: Path, settings: Settings) -> Settings:
+    """Let a wall be tested where the workspaces will lie, wherever that was when a run began."""
+    return dataclasses.replace(settings, out=directory.parent)
 
 
 def name_run(settings: Settings, stem: str) -> Path:

@@ -13,7 +13,7 @@ import anyio.lowlevel
 import psutil
 import pytest
 
-from hermes_run.config import Settings, SyncMode
+from hermes_run.config import SandboxName, Settings, SyncMode
 from hermes_run.intake import Intake
 from hermes_run.models.protocol import Reply, Request
 from hermes_run.models.source import Source
@@ -148,12 +148,12 @@ def shelf() -> Shelf:
     return load_shelf(settings_of("group"), [look])
 
 
-def settings_of(sync: SyncMode) -> Settings:
+def settings_of(sync: SyncMode, wall: SandboxName = "none") -> Settings:
     """Settings of all runs here."""
     return Settings(
         model="m",
         toolsets=("terminal",),
-        sandbox="none",
+        sandbox=wall,
         sync=sync,
         concurrency=2,
         deadline=1000.0,
@@ -163,10 +163,10 @@ def settings_of(sync: SyncMode) -> Settings:
 class Stage:
     """Where one run is played, in *directory* with the sync mode *sync*; ``model`` is the last."""
 
-    def __init__(self, directory: Path, sync: SyncMode) -> None:
+    def __init__(self, directory: Path, sync: SyncMode, wall: SandboxName) -> None:
         self.directory = directory
         self.model = Model()
-        self._settings = settings_of(sync)
+        self._settings = settings_of(sync, wall)
 
     @asynccontextmanager
     async def opened(self, command: str = COMMAND) -> AsyncGenerator[Run]:
@@ -254,9 +254,13 @@ def mark_of(one: psutil.Process) -> str:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Callable[[SyncMode], Stage]:
-    """Give what opens the stage for a sync mode."""
-    return lambda sync: Stage(tmp_path / "run", sync)
+def stage(tmp_path: Path) -> Callable[..., Stage]:
+    """Give what opens the stage for a sync mode, behind a wall if one is named."""
+
+    def give(sync: SyncMode, wall: SandboxName = "none") -> Stage:
+        return Stage(tmp_path / "run", sync, wall)
+
+    return give
 
 
 @pytest.fixture

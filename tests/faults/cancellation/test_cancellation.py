@@ -13,6 +13,7 @@ import anyio
 import pytest
 
 from hermes_run.run_json import RUN
+from hermes_run.sandboxes.probing import PREFIX
 from recorder.run_directory import JOURNAL
 
 STRIDE = int(os.environ.get("HERMES_RUN_CUT_STRIDE", "6"))
@@ -22,12 +23,17 @@ WAYS = [
     pytest.param("group", range(1, 1000, STRIDE), id="group"),
     pytest.param("event", range(2, 1000, STRIDE), id="event"),
 ]
+BEHIND = [
+    pytest.param("group", "none", range(1, 1000, STRIDE), id="group"),
+    pytest.param("event", "none", range(2, 1000, STRIDE), id="event"),
+    pytest.param("group", "auto", range(3, 1000, 4 * STRIDE), id="behind a wall"),
+]
 
 
-@pytest.mark.parametrize(("sync", "places"), WAYS)
-async def test_a_run_that_is_cancelled_anywhere_goes_on(stage, cut, sync, places):
+@pytest.mark.parametrize(("sync", "wall", "places"), BEHIND)
+async def test_a_run_that_is_cancelled_anywhere_goes_on(stage, cut, sync, wall, places):
     """Whoever embeds a run may cancel it whole, at any moment, also while it opens and closes."""
-    here = stage(sync)
+    here = stage(sync, wall)
 
     async def embed(suspensions):
         with anyio.CancelScope() as everything:
@@ -43,16 +49,17 @@ async def test_a_run_that_is_cancelled_anywhere_goes_on(stage, cut, sync, places
             await here.completes()
         else:
             assert not (here.directory / JOURNAL).exists() or not here.sound().sessions
+        assert list(here.directory.parent.glob(f"{PREFIX}*")) == []
         if not suspensions.reached:
             return
         shutil.rmtree(here.directory, ignore_errors=True)
     pytest.fail("it never came to its end")
 
 
-@pytest.mark.parametrize(("sync", "places"), WAYS)
-async def test_a_run_that_is_told_to_stop_anywhere_goes_on(stage, cut, sync, places):
+@pytest.mark.parametrize(("sync", "wall", "places"), BEHIND)
+async def test_a_run_that_is_told_to_stop_anywhere_goes_on(stage, cut, sync, wall, places):
     """Its sessions have their ends, its sum balances, and it is not cancelled itself."""
-    here = stage(sync)
+    here = stage(sync, wall)
 
     async def stop(suspensions):
         async with here.opened() as run:
