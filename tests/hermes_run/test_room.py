@@ -1,10 +1,12 @@
-"""A disk without room for a sandbox: the session waits for it; any other fault ends the session."""
+"""What a sandbox needs on the disk: the session waits for room; any other fault ends it."""
 
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -61,3 +63,13 @@ async def test_a_session_does_not_wait_for_anything_else(outcomes):
     wall = Failing(errno.EACCES, times=2)
     assert await outcomes(wall) == {"tool_error": 1}
     assert wall.left == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
+async def test_a_wall_is_tested_where_the_run_is(start_run, tmp_path):
+    """Where a run that goes on was once begun, nobody may be able to write any more."""
+    options = {"sandbox": "auto", "out": Path("/proc/runs")}
+    async with start_run([{"prompt": "x"}], ["done"], **options) as run:
+        report = await run.finish()
+    assert report.statistics.outcomes == {"completed": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
