@@ -65,7 +65,7 @@ def _is_said(parts: list[str], structured: Json) -> bool:
 def _flat(value: Json) -> Iterator[Json]:
     """Give the elements of lists in lists: each of them is sent as a text of its own."""
     if isinstance(value, list):
-        for each in value:
+        for each in array_of(value):
             yield from _flat(each)
     else:
         yield value

@@ -1,7 +1,8 @@
 """A client of one server: calls go over one connection, which is made anew when it is lost.
 
 A connection lives in a task of its own, which the client owns: the SDK's streams and task groups
-are entered and left there and nowhere else. Calls come from the tasks of sessions; one that is
+are entered and left there and nowhere else. So does a start: calls wait for it no longer than they
+may take, and it goes on without them. Calls come from the tasks of sessions; one that is
 cancelled tells the server so and leaves the connection as it is.
 """
 
@@ -81,6 +82,15 @@ class Losses:
         self.given_up = ""
 
 
+class _Start:
+    """A start that goes on, and what came of it: a connection, or *why* there is none."""
+
+    def __init__(self) -> None:
+        self.over = anyio.Event()
+        self.connection: Connection | None = None
+        self.why = "it is not needed any more"
+
+
 class Client:
     """What calls go through; made by :func:`open_client`."""
 
@@ -90,8 +100,9 @@ class Client:
         self._patience = patience
         self._losses = losses
         self._tasks = tasks
-        self._turn = anyio.Lock()
+        self._start: _Start | None = None
         self._in_a_row = 0
+        self._not_before = 0.0
         self._connection: Connection | None = None
 
     async def connect(self) -> Connection:
@@ -100,22 +111,19 @@ class Client:
         Raises:
             LostError: the server can't be reached, or has died too often.
         """
-        async with self._turn:
-            connection = self._connection
-            if connection and not connection.line.lost.is_set():
-                return connection
-            if self._given_up:
-                raise LostError(self._given_up)
-            await self._pause()
-            line = Line(self.asked)
-            try:
-                connection = await self._tasks.start(self._live, line)
-            except Exception as error:  # the SDK's and the server's: whatever it is, nobody answers
-                why = self.asked.veil(_reason(error, line))
-                self._count(why)
-                raise LostError(why) from error
-            self._connection = connection
+        connection = self._connection
+        if connection and not connection.line.lost.is_set():
             return connection
+        if self._given_up:
+            raise LostError(self._given_up)
+        start = self._start
+        if start is None:
+            start = self._start = _Start()
+            self._tasks.start_soon(self._begin, start)
+        await start.over.wait()
+        if start.connection is None:
+            raise LostError(start.why)
+        return start.connection
 
     async def call(self, tool: str, arguments: dict[str, Json], limit_s: float) -> Output:
         """Call *tool*; whatever happens to the server, a result comes back within *limit_s*."""
@@ -124,6 +132,9 @@ class Client:
             with anyio.fail_after(limit_s):
                 output = await self._ask(tool, arguments)
         except TimeoutError:
+            if self._start:
+                late = f"is being started again and was not ready within {limit_s:g} s"
+                return failure(f"{title} {late}; a later call may find it ready", "timeout")
             return failure(f"{title} did not answer within {limit_s:g} s", "timeout")
         except LostError as error:
             return failure(f"{title} is gone: {error}")
@@ -163,6 +174,20 @@ class Client:
         self._in_a_row = 0
         return read_answer(answer.model_dump(by_alias=True, mode="json", exclude_none=True))
 
+    async def _begin(self, start: _Start) -> None:
+        """Make a connection; that takes as long as it takes, whatever becomes of those who wait."""
+        line = Line(self.asked)
+        try:
+            await anyio.sleep_until(self._not_before)
+            start.connection = await self._tasks.start(self._live, line)
+            self._connection = start.connection
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait are told
+            start.why = self.asked.veil(_reason(error, line))
+            self._count(start.why)
+        finally:
+            self._start = None
+            start.over.set()
+
     async def _live(self, line: Line, *, task_status: TaskStatus[Connection]) -> None:
         """Hold one connection for as long as it lasts."""
         started = counted = False
@@ -180,14 +205,13 @@ class Client:
                 line.lose(_reason(error, line))
                 self._count(line.why)
 
-    async def _pause(self) -> None:
-        if self._in_a_row > 1 and self.asked.transport == "stdio":
-            await anyio.sleep(self._patience.pause_s * 2 ** (self._in_a_row - 2))
-
     def _count(self, why: str) -> None:
         """Note that the server was lost, and when that was too often."""
         self._losses.count += 1
         self._in_a_row += 1
+        if self._in_a_row > 1 and self.asked.transport == "stdio":
+            pause = self._patience.pause_s * 2 ** (self._in_a_row - 2)
+            self._not_before = anyio.current_time() + pause
         title = self.asked.title
         log.warning("%s was lost: %s", title, why)
         if self._in_a_row > self._patience.deaths and self.asked.transport == "stdio":

@@ -130,12 +130,15 @@ async def test_a_pause_stands_before_every_start_but_the_first(
 ):
     """It grows, so that a server that can't start is not started without end."""
     pauses: list[float] = []
+    now = 2.0**40
 
-    async def note(seconds: float) -> None:
-        pauses.append(seconds)
+    async def note(until: float) -> None:
+        if until:
+            pauses.append(until - now)
 
     monkeypatch.setattr(pipes, "REAP_S", 0.1)
-    monkeypatch.setattr("hermes_run.tools.mcp.client.anyio.sleep", note)
+    monkeypatch.setattr("hermes_run.tools.mcp.client.anyio.sleep_until", note)
+    monkeypatch.setattr("hermes_run.tools.mcp.client.anyio.current_time", lambda: now)
     patience = Patience(pause_s=0.5, deaths=4)
     entry = raw()
     async with opened({"a": entry}, patience=patience) as servers:
