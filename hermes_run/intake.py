@@ -142,6 +142,9 @@ class Intake:
     def _make_job(self, row: Prompt | Reject) -> Job:
         """Make the job of a row.
 
+        Rows are read one by one, so what toolsets of its own a later row brings is not known: the
+        tools that all results of the run count are those of the run and of the row itself.
+
         Raises:
             UsageError: the row can't be used; the text says why.
         """

@@ -70,6 +70,9 @@ _FOUND = """\
 found() {{ find {target} -name .git -prune -o -type f {size} {names} -print0 2>/dev/null |
 LC_ALL=C sort -z; }}"""
 
+_ONE_LINE = "! -path '*\n*'"
+"""What is found in a file is told on a line that begins with the path."""
+
 _LISTED = r"""tr '\n\0' '?\n'"""
 
 _PAGED = "cut -b 1-{width} | tail -n +{first} | head -n {lines}"
@@ -103,8 +106,8 @@ async def search_files(  # noqa: PLR0913, PLR0917 - models name their arguments
 
     With target='content' the lines that match a regular expression come as PATH:LINE:TEXT; with
     target='files' the paths that match a glob pattern such as '*.py' or 'src/*_test.go'. Hidden
-    files are searched, and those that .gitignore names as well; binary files, links and .git are
-    left out. Use this instead of grep, rg, find or ls.
+    files are searched, and those that .gitignore names as well; binary files, links, .git and
+    names with a line end are left out. Use this instead of grep, rg, find or ls.
 
     Args:
         pattern: A regular expression for content, a glob pattern for files.
@@ -163,7 +166,7 @@ def _command(search: _Search, target: str, folder: str, bounds: Bounds) -> Comma
     found = _FOUND.format(
         target=shlex.quote(target),
         names=" ".join(_named(glob) for glob in globs),
-        size="" if by_name else f"-size -{FILE_BLOCKS}",
+        size="" if by_name else f"-size -{FILE_BLOCKS} {_ONE_LINE}",
     )
     pattern = shlex.quote(search.pattern)
     posix = shlex.quote(_DIGIT.sub("[0-9]", search.pattern))

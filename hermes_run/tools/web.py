@@ -1,7 +1,8 @@
 """The tool ``web_fetch``: the text of a page.
 
-It runs in this process and over its network, not in the sandbox; so it is made only for a run that
-lets its sessions out.
+It runs in this process and over its network, not in the sandbox; so only a run that lets its
+sessions out has it. As their commands there do, it reaches servers of this machine and its network,
+though none of those that give out credentials of clouds.
 """
 
 from __future__ import annotations
@@ -13,16 +14,11 @@ from msgspec import Meta
 
 from hermes_run.tools.call import failure
 from hermes_run.tools.schema import tool
-from hermes_run.tools.tool import Context, Output, Tool
+from hermes_run.tools.tool import Context, Output
 
 FETCH_S = 30.0
 NOTE_BYTES = 600
 SHOWN_CHARACTERS = 20_000
-
-OFF = (
-    "web_fetch is off: this run has no network. Work with the files of the workspace; whoever "
-    "starts the run can allow it with --network host"
-)
 
 
 @tool(effect="read")
@@ -36,7 +32,7 @@ async def web_fetch(
 
     HTML comes as text with headings, lists and links; JSON and other text as it is; PDFs, images
     and other files are described. A last line in brackets says where to go on if there is more.
-    Only public pages over http and https; nothing is sent but the request.
+    Only pages over http and https that want no login; nothing is sent but the request.
 
     Args:
         url: The whole address, beginning with https:// or http://.
@@ -65,17 +61,6 @@ async def web_fetch(
         return failure(f"There is nothing at {offset}: the text has {len(reading.text)} characters")
     room = max(context.bounds.output_bytes - NOTE_BYTES - sum(map(len, said)), 100)
     return _shown(reading.text, offset, _fitting(reading.text[offset : offset + limit], room), said)
-
-
-@tool(effect="read", name="web_fetch", description=web_fetch.description)
-async def no_web_fetch(url: str, offset: int = 0, limit: int = SHOWN_CHARACTERS) -> Output:  # noqa: ARG001
-    """Say that nothing can be fetched."""
-    return failure(OFF)
-
-
-def make_web_fetch(network: str) -> Tool:
-    """Give the tool for a run whose ``network`` setting is this; without ``host`` it is off."""
-    return web_fetch if network == "host" else no_web_fetch
 
 
 def _fitting(text: str, room: int) -> str:

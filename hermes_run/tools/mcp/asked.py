@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -11,7 +12,6 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from hermes_run.errors import UsageError
-from hermes_run.words import closest
 from recorder.json_text import decode, encode
 from recorder.messages import Effect, Json
 from recorder.shapes import object_of
@@ -101,7 +101,8 @@ def read_asked(path: Path, environment: Mapping[str, str] = os.environ) -> tuple
         raise UsageError(f"--mcp {path} must hold JSON like {_WANTED}: {error}") from error
     servers = object_of(document).get("mcpServers")
     if not isinstance(servers, dict):
-        hint = closest("mcpServers", object_of(document))
+        near = difflib.get_close_matches("mcpServers", list(object_of(document)), n=1)
+        hint = f' Call {near[0]!r} "mcpServers".' if near else ""
         raise UsageError(f'--mcp {path} has no table "mcpServers".{hint} Write {_WANTED}')
     asked = [_read(path, name, entry, environment) for name, entry in object_of(servers).items()]
     kept = tuple(one for one in asked if one is not None)

@@ -255,6 +255,20 @@ async def test_a_page_goes_on_where_the_last_one_ended(searcher, use, workspace)
     assert behind.content == "Nothing found in . for 'x' after the first 5 results"
 
 
+async def test_names_with_line_ends_make_no_lines_of_their_own(searcher, use, workspace):
+    """Such a file can be found by its name; its lines could not be told from those of others."""
+    (workspace / "a").write_text("x\n")
+    (workspace / "b\n.").mkdir()
+    for name in ("c\n.", "b\n./d"):
+        (workspace / name).write_text("x\n")
+    modes = {"content": "a:1:x", "files_only": "a", "count": "a:1"}
+    for mode, wanted in modes.items():
+        found = await use("search_files", pattern="x", output_mode=mode)
+        assert found.content == wanted
+    names = await use("search_files", pattern="*", target="files")
+    assert names.content.split("\n") == ["a", "b?./d", "c?."]
+
+
 async def test_files_are_counted(searcher, use, tree):
     """Hidden ones with the others."""
     output = await use("search_files", pattern="*.py", target="files", output_mode="count")

@@ -12,12 +12,11 @@ import msgspec
 import pytest
 from anyio.abc import SocketStream
 
-from hermes_run.tools import web
 from hermes_run.tools.call import execute
 from hermes_run.tools.pages import client
 from hermes_run.tools.tool import Bounds, Output
 from hermes_run.tools.toolbox import make_toolbox
-from hermes_run.tools.web import make_web_fetch
+from hermes_run.tools.web import web_fetch
 from recorder.messages import ToolCall
 
 Answer = bytes | Callable[[SocketStream], Awaitable[None]]
@@ -75,7 +74,7 @@ async def site() -> AsyncIterator[Site]:
 @pytest.fixture
 def fetch(context):
     """Call the tool as a model does."""
-    toolbox = make_toolbox([make_web_fetch("host")])
+    toolbox = make_toolbox([web_fetch])
 
     async def call(url: str, within=context, **more) -> Output:
         raw = json.dumps({"url": url, **more})
@@ -259,13 +258,3 @@ async def test_a_name_that_means_nothing_is_said(fetch, said, monkeypatch):
 
     monkeypatch.setattr("asyncio.base_events.BaseEventLoop.getaddrinfo", look_up)
     assert "there is no host 'nowhere.test'" in said(await fetch("http://nowhere.test/"))
-
-
-async def test_without_a_network_nothing_is_fetched(context, said, site):
-    """The tool looks the same and says how it is switched on."""
-    off = make_web_fetch("none")
-    call = ToolCall("call_1", "web_fetch", json.dumps({"url": site.has("/a", b"x")}))
-    output = await execute(call, make_toolbox([off]), context)
-    assert said(output) == web.OFF
-    assert site.asked == []
-    assert (off.effect, off.description) == ("read", make_web_fetch("host").description)

@@ -71,7 +71,9 @@ def test_servers_that_are_disabled_are_left_out(tmp_path):
     [
         ("{", "must hold JSON like"),
         ("[]", 'has no table "mcpServers"'),
-        ({"mcpservers": {}}, "Did you mean 'mcpservers'"),
+        ({"mcpservers": {}}, """Call 'mcpservers' "mcpServers"."""),
+        ({"servers": {"a": {}}}, """Call 'servers' "mcpServers"."""),
+        ({"a": {"command": "x"}}, 'has no table "mcpServers". Write'),
         ({"mcpServers": {}}, "names no server"),
         ({"mcpServers": {"a\nb": {"command": "x"}}}, "a server's name is a word"),
     ],
