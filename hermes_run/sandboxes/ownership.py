@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import secrets
 import stat
+import struct
 import subprocess
-from collections.abc import Collection
+import threading
+from collections.abc import Collection, Generator
 from pathlib import Path
+
+from hermes_run.errors import SandboxError
 
 UIDS = range(61_184, 65_520)
 """Uids that belong to nobody for long: systemd takes its dynamic users from there."""
+
+NOBODY = 65534
+"""Who runs commands in containers where the runner itself is root."""
+
+REGISTER = Path("/run/hermes-run.uids")
+"""Where runs see of each other who is using which uid: a byte for each, locked by its user."""
 
 HAND_OVER_S = 300.0
 """How long it may take to change the owner of all that is in a workspace."""
@@ -37,13 +48,77 @@ def is_reachable(path: Path) -> bool:
     return all(folder.stat().st_mode & stat.S_IXOTH for folder in above)
 
 
-def unused_uid(taken: Collection[int]) -> int:
-    """Choose a uid that is not *taken* and that no process has."""
-    used = set(taken)
-    for path in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):  # it has ended
-            used.add(path.stat().st_uid)
-    return secrets.choice([uid for uid in UIDS if uid not in used])
+class Uids:
+    """Lends uids, of which no two are the same at a time, on this machine."""
+
+    def __init__(self) -> None:
+        self._lent: set[int] = set()
+        self._turn = threading.Lock()
+
+    @contextlib.contextmanager
+    def lent(self) -> Generator[int]:
+        """Give a uid that no process has and that no other run uses, and keep it meanwhile.
+
+        Raises:
+            SandboxError: there is none left.
+        """
+        with contextlib.ExitStack() as stack:
+            register = _register(stack)
+            with self._turn:
+                uid = _draw(self._lent | used_uids(), register)
+                self._lent.add(uid)
+            try:
+                yield uid
+            finally:
+                self._lent.discard(uid)
+
+
+def _register(stack: contextlib.ExitStack) -> int | None:
+    """Open what locks are kept in until *stack* ends; nothing where only we would see them."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        register = os.open(REGISTER, flags, 0o600)
+    except OSError:
+        return None
+    stack.callback(os.close, register)
+    return register
+
+
+def _draw(used: Collection[int], register: int | None) -> int:
+    """Choose any uid that is not *used* and that can be locked."""
+    left = [uid for uid in UIDS if uid not in used]
+    while left:
+        uid = left.pop(secrets.randbelow(len(left)))
+        if register is None or _locked(register, uid - UIDS.start):
+            return uid
+    raise SandboxError("every user that a session could run as is somebody else already")
+
+
+def _locked(register: int, at: int) -> bool:
+    """Lock one byte; tell whether nobody else has. It is free again when *register* is closed."""
+    # struct flock of fcntl(2). Locks of this kind are the open file's, not the process's.
+    lock = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, at, 1, 0)
+    try:
+        fcntl.fcntl(register, fcntl.F_OFD_SETLK, lock)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def used_uids() -> set[int]:
+    """Give the uids that processes have."""
+    used: set[int] = set()
+    for path in Path("/proc").glob("[1-9]*/status"):
+        # It has ended; or it is another's, and this machine hides those.
+        with contextlib.suppress(OSError, ValueError):
+            lines = path.read_text("utf-8", "replace").splitlines()
+            used.update(int(n) for line in lines if line[:4] == "Uid:" for n in line.split()[1:])
+    return used
+
+
+def is_lent(uid: int) -> bool:
+    """Tell whether a uid is one that sessions of root run as."""
+    return uid in UIDS or uid == NOBODY
 
 
 def hand_over(folder: str, uid: int) -> None:
