@@ -46,9 +46,10 @@ class Image(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """How a container is."""
+    """How a container is; ``pid`` is its first process on the machine of the engine."""
 
     out_of_memory: bool = msgspec.field(default=False, name="OOMKilled")
+    pid: int = msgspec.field(default=0, name="Pid")
 
 
 class Shown(msgspec.Struct, frozen=True):

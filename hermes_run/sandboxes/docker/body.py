@@ -8,12 +8,10 @@ from typing import Any
 
 import msgspec
 
+from hermes_run.sandboxes.ownership import NOBODY
 from hermes_run.sandboxes.wall import WORKSPACE, Allowance
 
 TEMPORARY = "/tmp"  # noqa: S108 - a path in there, and of one session alone
-
-NOBODY = 65534
-"""Who runs commands where the runner itself is root."""
 
 CPU_WEIGHT = 256
 """A quarter of what everything else on the machine has, when all of it wants to run."""
@@ -23,6 +21,9 @@ SHARED_BYTES = 256 * 2**20
 
 SPARE_BYTES = 64 * 2**20
 """The size of every other folder that can be written besides the workspace and /tmp."""
+
+NO_HOME = "/var/empty"
+"""A folder with nothing in it, which nobody can write to."""
 
 KEEP = "while :; do sleep 3600; done"
 """What runs in a container between commands: nothing."""
@@ -121,7 +122,10 @@ def _host(plan: Plan, traits: Traits, allowance: Allowance) -> dict[str, Any]:
         "MemorySwap": allowance.memory,
         "PidsLimit": allowance.processes,
         "ShmSize": shared,
-        "Tmpfs": {path: _spare(allowance) for path in _spare_folders(plan)},
+        "Tmpfs": {
+            **{path: _spare(allowance) for path in _spare_folders(plan)},
+            NO_HOME: "ro,nosuid,nodev,noexec,size=4096,mode=0555",
+        },
         "Ulimits": [
             {"Name": "core", "Soft": 0, "Hard": 0},
             {"Name": "fsize", "Soft": allowance.disk, "Hard": allowance.disk},
@@ -149,6 +153,6 @@ def _spare(allowance: Allowance) -> str:
 
 def _spare_folders(plan: Plan) -> list[str]:
     """A volume of the image would be room on the machine that nobody bounds."""
-    taken = {WORKSPACE, TEMPORARY, "/"}
+    taken = {WORKSPACE, TEMPORARY, NO_HOME, "/"}
     wanted = [*_SPARE, *(path.rstrip("/") or "/" for path in plan.volumes)]
     return list(dict.fromkeys(path for path in wanted if path not in taken))

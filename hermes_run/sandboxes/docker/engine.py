@@ -32,6 +32,7 @@ from hermes_run.sandboxes.docker.answers import (
     Ran,
     Refusal,
     Shown,
+    State,
     read_answer,
 )
 from hermes_run.sandboxes.docker.body import Traits
@@ -78,6 +79,11 @@ class Engine:
     def __init__(self, client: aiodocker.Docker) -> None:
         # The client is typed in part only; what it answers is checked here in any case.
         self._client: Any = client
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it listens on this machine only, so that it is not shared with another."""
+        return isinstance(self._client.connector, aiohttp.UnixConnector)
 
     async def traits(self) -> Traits:
         """Ask what the engine is like.
@@ -145,10 +151,10 @@ class Engine:
         with asking("restart a container"):
             await self._container(name).restart(t=0)
 
-    async def ran_out_of_memory(self, name: str) -> bool:
-        """Tell whether a container ended because it had no memory left."""
+    async def state(self, name: str) -> State:
+        """Tell how a container is."""
         with asking("say how a container is"):
-            return read_answer(await self._container(name).show(), Shown).state.out_of_memory
+            return read_answer(await self._container(name).show(), Shown).state
 
     async def remove(self, name: str) -> None:
         """Kill and remove a container; one that is gone, or is just being removed, is removed."""

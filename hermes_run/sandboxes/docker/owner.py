@@ -1,7 +1,8 @@
 """Whose a container is: it is removed by another run only if its own is surely gone.
 
-A process is known by its id, when it started, the space of ids it lives in and the boot of the
-machine. A run in a container of its own that shares the engine has another space of ids: whether
+A process is known by its id, when it started, the space of ids it lives in, the boot of the
+machine, and that machine's name and number: of two machines of one name, neither knows what runs on
+the other. A run in a container of its own that shares the engine has another space of ids: whether
 it is still there can't be seen from here, so what it has is left alone.
 """
 
@@ -19,11 +20,18 @@ from hermes_run.sandboxes.mirror import boot_id
 WALL, OWNER = "hermes-run.wall", "hermes-run.owner"
 """The labels of a container: which wall it belongs to, and which process holds that."""
 
+MACHINE = Path("/etc/machine-id")
+
 
 class Owner(msgspec.Struct, frozen=True):
-    """A process, told apart from all others; ``space`` and ``started`` are as the system says."""
+    """A process, told apart from all others.
+
+    ``number`` is the machine's, as in machine-id(5), and empty where it has none; ``space`` and
+    ``started`` are as the system says.
+    """
 
     machine: str
+    number: str
     boot: str
     space: str
     pid: int
@@ -34,6 +42,7 @@ def this_process() -> Owner:
     """Name the process that asks."""
     return Owner(
         machine=platform.node(),
+        number=_number(),
         boot=boot_id(),
         space=_space(),
         pid=os.getpid(),
@@ -57,11 +66,18 @@ def is_gone(label: str | None, here: Owner) -> bool:
         owner = msgspec.json.decode(label or "", type=Owner)
     except (msgspec.DecodeError, UnicodeEncodeError):
         return False
-    if owner.machine != here.machine:
+    if (owner.machine, owner.number) != (here.machine, here.number):
         return False
     if owner.boot != here.boot:
-        return True
+        return bool(here.number)
     return owner.space == here.space and not _is_there(owner)
+
+
+def _number() -> str:
+    try:
+        return MACHINE.read_text("ascii", "replace").strip()
+    except OSError:
+        return ""
 
 
 def _is_there(owner: Owner) -> bool:

@@ -52,14 +52,15 @@ echo "$$ $found $kills"
 cd -- "$2" || exit 1
 # What the shell itself has to say about a command that is killed belongs to nobody.
 exec 2>/dev/null
-(exec "$3" -c "$1" </dev/null 2>&1)
+([ -n "$5" ] && HOME=$5; exec "$3" -c "$1" </dev/null 2>&1)
 code=$?
 [ -n "$4" ] && exit "$code"
 while members $$ $$; [ -n "$found" ]; do kill -s KILL $found; done
 exit "$code"
 """
 )
-"""Runs ``$1`` in the folder ``$2`` by the shell ``$3``; ``$4`` is empty unless it is lasting."""
+"""Runs ``$1`` in the folder ``$2`` by the shell ``$3``; ``$4`` is empty unless it is lasting, and
+``$5`` is its home unless that is empty."""
 
 END: Final = (
     _COMMON

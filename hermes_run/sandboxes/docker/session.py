@@ -13,7 +13,7 @@ from hermes_run.errors import SandboxError
 from hermes_run.sandboxes.beneath import Root, folder_beneath, read_beneath, write_beneath
 from hermes_run.sandboxes.call import checked
 from hermes_run.sandboxes.clip import render
-from hermes_run.sandboxes.docker.body import TEMPORARY, Person
+from hermes_run.sandboxes.docker.body import NO_HOME, TEMPORARY, Person
 from hermes_run.sandboxes.docker.engine import Engine, RefusedError
 from hermes_run.sandboxes.docker.running import Output, Said, ask, exit_code, follow
 from hermes_run.sandboxes.docker.scripts import END, NAME, RUN, Header, read_header, read_kills
@@ -37,7 +37,10 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class Container:
-    """A container that is there: ``name`` for the engine, ``person`` runs the commands in it."""
+    """A container that is there: ``name`` for the engine, ``person`` runs the commands in it.
+
+    ``leader`` is its first process, as this machine numbers it, where it is known.
+    """
 
     root = WORKSPACE
     leader: int | None = None
@@ -60,8 +63,11 @@ class Container:
         """Run a command by ``bash -c``, or ``sh -c`` where the image has no bash."""
         line = checked(command.line).decode()
         folder = await self._folder(command.directory)
-        argv = _script(RUN, line, folder, self.shell, "lasting" if command.lasting else "")
+        lasting, home = "lasting" if command.lasting else "", NO_HOME if command.alone else ""
+        argv = _script(RUN, line, folder, self.shell, lasting, home)
         self._check()
+        if command.alone:
+            await self._restart()
         finished = await self._try(argv, command)
         if isinstance(finished, str):
             # All its processes were killed, or there is no room for another one.
@@ -83,6 +89,14 @@ class Container:
             async with self._engine.executing(self._name, argv, self._user) as execution:
                 return await ask(execution)
         raise SandboxError("a container did not answer in time")
+
+    async def meet(self) -> None:
+        """Find out which process of this machine is the container's first, if it is one of ours."""
+        self.leader = None
+        with suppress(SandboxError):  # it is only looked after less closely then
+            pid = (await self._engine.state(self._name)).pid
+            # An engine may number the processes of another machine, or of another space.
+            self.leader = pid if _sees(pid, self._place) else None
 
     def stop(self, reason: str) -> None:
         """End all its processes soon; a call that runs says *reason*."""
@@ -112,6 +126,7 @@ class Container:
 
     async def close(self) -> None:
         """Remove the container; one that can't be removed now is left to the end of the run."""
+        self.leader = None
         place, self._place = self._place, Root(WORKSPACE, -1)
         for root in (place, *place.others):
             if root.descriptor >= 0:
@@ -183,7 +198,7 @@ class Container:
         """Start the container anew; tell whether it had come to its end for want of memory."""
         full = False
         try:
-            full = await self._engine.ran_out_of_memory(self._name)
+            full = (await self._engine.state(self._name)).out_of_memory
             await self._restart()
         except SandboxError as error:
             self._broken = f"what a session started can't be ended: {error}"
@@ -193,10 +208,19 @@ class Container:
         async with self._restarting:
             self._life += 1
             await self._engine.restart(self._name)
+            await self.meet()
 
     async def _folder(self, path: str) -> str:
         with blaming_the_machine():
             return await to_thread.run_sync(folder_beneath, self._place, _home(path))
+
+
+def _sees(pid: int, place: Root) -> bool:
+    """Tell whether a process of this machine has the very workspace *place*."""
+    with suppress(OSError):
+        seen = Path(f"/proc/{pid}/root{WORKSPACE}").stat()
+        return os.path.samestat(seen, os.fstat(place.descriptor))
+    return False
 
 
 def _hold(site: Site, owner: int | None) -> Root:

@@ -70,6 +70,7 @@ class DockerWall:
             async with self._starts:
                 await self._start(name, plan)
                 await _try_out(container, site)
+                await container.meet()
             with ungrouped():
                 async with anyio.create_task_group() as group:
                     group.start_soon(container.stand_by)
@@ -103,7 +104,8 @@ async def open_wall(allowance: Allowance, image: str | None) -> AsyncGenerator[D
     async with open_engine(find_address(os.environ, Path.home())) as engine:
         traits = await engine.traits()
         here = this_process()
-        await _remove_orphans(engine, here)
+        if engine.is_here:
+            await _remove_orphans(engine, here)
         terms = Terms(
             traits=traits,
             person=person(traits, os.geteuid(), os.getegid()),

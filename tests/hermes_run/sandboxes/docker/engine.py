@@ -49,13 +49,17 @@ class Fault(msgspec.Struct):
 
 
 class Container(msgspec.Struct):
-    """A container: what it was made from, and the processes that it has."""
+    """A container: what it was made from, and the processes that it has.
+
+    Its first one is said to be *pid*, if that is given.
+    """
 
     id: str
     name: str
     body: dict[str, Any]
     machine: Machine
     out_of_memory: bool = False
+    pid: int = 0
 
     def listed(self) -> dict[str, Any]:
         """Give its entry in a list."""
@@ -82,7 +86,11 @@ class Container(msgspec.Struct):
             "Name": f"/{self.name}",
             "Config": self.body,
             "HostConfig": self.body["HostConfig"],
-            "State": {"Running": self.machine.running, "OOMKilled": self.out_of_memory},
+            "State": {
+                "Running": self.machine.running,
+                "OOMKilled": self.out_of_memory,
+                "Pid": self.pid or self.machine.init,
+            },
         }
 
 
@@ -112,6 +120,7 @@ class Engine:
     def __init__(self, folder: Path) -> None:
         self.socket = folder / "engine.sock"
         self.folder = folder
+        self.address = ""
         self.images: dict[str, dict[str, Any]] = {"here": {"Config": {"Volumes": None}}}
         self.registry: dict[str, dict[str, Any]] = {}
         self.info: dict[str, Any] = {
@@ -402,7 +411,7 @@ async def versioned(request: web.Request, handler: Any) -> web.StreamResponse:
 
 @asynccontextmanager
 async def serve(folder: Path) -> AsyncIterator[Engine]:
-    """Run an engine whose socket lies in *folder*; none of its processes is left at the end."""
+    """Run an engine with an address and, in *folder*, a socket; none of its processes is left."""
     engine = Engine(folder)
     app = web.Application(middlewares=[versioned])
     app[ENGINE] = engine
@@ -414,6 +423,8 @@ async def serve(folder: Path) -> AsyncIterator[Engine]:
     await runner.setup()
     try:
         await web.UnixSite(runner, str(engine.socket)).start()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        engine.address = f"tcp://127.0.0.1:{runner.addresses[1][1]}"
         yield engine
     finally:
         for container in engine.containers.values():

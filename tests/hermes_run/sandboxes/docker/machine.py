@@ -27,7 +27,7 @@ class Machine:
         self.body = body
         self.gauges = gauges
         self._bwrap: asyncio.subprocess.Process | None = None
-        self._init = 0
+        self.init = 0
 
     @property
     def running(self) -> bool:
@@ -49,7 +49,7 @@ class Machine:
         )
         os.close(saying)
         os.close(rising)
-        self._init = json.loads(await asyncio.to_thread(read_all, said))["child-pid"]
+        self.init = json.loads(await asyncio.to_thread(read_all, said))["child-pid"]
         await asyncio.to_thread(os.read, up, 1)
         os.close(up)
 
@@ -57,7 +57,7 @@ class Machine:
         """Kill all of its processes."""
         if self._bwrap is not None:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self._init, signal.SIGKILL)
+                os.kill(self.init, signal.SIGKILL)
                 self._bwrap.kill()
             await self._bwrap.wait()
         self._bwrap = None
@@ -68,7 +68,7 @@ class Machine:
         mine = os.geteuid() == 0
         return await asyncio.create_subprocess_exec(
             shutil.which("nsenter") or "nsenter",
-            *("--target", str(self._init), "--mount", "--pid", "--net", "--ipc"),
+            *("--target", str(self.init), "--mount", "--pid", "--net", "--ipc"),
             *(("--setuid", uid, "--setgid", gid) if mine else ("--user", "--preserve-credentials")),
             *(f"--wdns={asked['WorkingDir']}", "setsid", *asked["Cmd"]),
             stdin=asyncio.subprocess.DEVNULL,
@@ -93,8 +93,9 @@ class Machine:
         argv += ["--proc", "/proc"]
         for mount in self.body["HostConfig"].get("Mounts", ()):
             argv += ["--bind", mount["Source"], mount["Target"]]
-        for path in self.body["HostConfig"]["Tmpfs"]:
+        for path, options in self.body["HostConfig"]["Tmpfs"].items():
             argv += ["--tmpfs", path]
+            argv += ["--remount-ro", path] if "ro" in options.split(",") else []
         for path in ("/sys", "/sys/fs"):
             argv += ["--perms", "0755", "--dir", path]
         return [*argv, "--ro-bind", str(self.gauges), "/sys/fs/cgroup", "--remount-ro", "/"]

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from hermes_run.errors import SandboxError, UsageError
-from hermes_run.sandboxes.docker import open_docker_wall
+from hermes_run.sandboxes.docker import open_docker_wall, owner
 from hermes_run.sandboxes.docker.body import Traits, person
 from hermes_run.sandboxes.docker.owner import OWNER, WALL, labels, this_process
 from hermes_run.sandboxes.mirror import Mirror
@@ -36,13 +36,13 @@ def created(engine) -> dict:
     return asked.body
 
 
-def standing(engine, tmp_path, owner: str | None) -> str:
+def standing(engine, tmp_path, of: str | None) -> str:
     """Let a container of somebody's be there; give its id."""
     name = f"other-{len(engine.containers)}"
     body = {
         "Image": "here",
         "Entrypoint": ["/bin/sh"],
-        "Labels": {} if owner is None else {OWNER: owner},
+        "Labels": {} if of is None else {OWNER: of},
     }
     engine.containers[name] = Container(name, name, body, Machine(body, tmp_path))
     return name
@@ -81,7 +81,8 @@ async def test_a_volume_of_the_image_is_no_room_without_bounds(engine, wall, sit
     """What the image wants to be kept lies in memory, and is gone with the container."""
     engine.images["kept"] = {"Config": {"Volumes": {"/var/data/": {}, "/tmp": {}, "/": {}}}}
     async with wall.open(msgspec.structs.replace(site, image="kept")):
-        assert set(created(engine)["HostConfig"]["Tmpfs"]) == {"/run", "/var/tmp", "/var/data"}
+        folders = set(created(engine)["HostConfig"]["Tmpfs"])
+    assert folders == {"/run", "/var/tmp", "/var/data", "/var/empty"}
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="of an engine of one's own")
@@ -237,6 +238,27 @@ def fault(pattern: str, status: int):
     return Fault(pattern, status)
 
 
+@pytest.fixture
+def number(monkeypatch, tmp_path):
+    """Give this machine a number."""
+    (tmp_path / "machine-id").write_text("0123456789abcdef\n")
+    monkeypatch.setattr(owner, "MACHINE", tmp_path / "machine-id")
+
+
+@pytest.mark.usefixtures("number")
+async def test_an_engine_that_others_may_have_too_is_not_looked_over(engine, tmp_path, monkeypatch):
+    """Who speaks to it by the network may be anywhere."""
+    gone = labels("w", msgspec.structs.replace(this_process(), started="1"))[OWNER]
+    standing(engine, tmp_path, gone)
+    monkeypatch.setenv("DOCKER_HOST", engine.address)
+    async with open_docker_wall(ALLOWANCE, "here"):
+        assert len(engine.containers) == 1
+    monkeypatch.setenv("DOCKER_HOST", engine.url)
+    async with open_docker_wall(ALLOWANCE, "here"):
+        assert engine.containers == {}
+
+
+@pytest.mark.usefixtures("number")
 async def test_containers_of_runs_that_are_gone_are_removed_and_no_others(engine, tmp_path):
     """Of a process that ended, of an earlier boot; not of one that is there, or elsewhere."""
     here = this_process()
@@ -253,6 +275,7 @@ async def test_containers_of_runs_that_are_gone_are_removed_and_no_others(engine
         standing(engine, tmp_path, of()),
         standing(engine, tmp_path, of(pid=1, started="")),
         standing(engine, tmp_path, of(machine="other", boot="other", pid=2**22 + 1)),
+        standing(engine, tmp_path, of(number="other", boot="other")),
         standing(engine, tmp_path, of(space="other", pid=2**22 + 1)),
         standing(engine, tmp_path, "what is this?"),
         standing(engine, tmp_path, None),

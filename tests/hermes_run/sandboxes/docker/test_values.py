@@ -49,8 +49,25 @@ def test_this_process_is_there():
     here = this_process()
     assert not is_gone(text_of(here), here)
     assert is_gone(text_of(here, started="another time"), here)
-    assert is_gone(text_of(here, boot="another"), here)
+
+
+@pytest.mark.parametrize("number", ["0123456789abcdef", ""])
+def test_only_of_its_own_machine_a_process_says_what_an_earlier_boot_left(number):
+    """Two machines may have one name; one without a number can't be told from others at all."""
+    here = msgspec.structs.replace(this_process(), number=number)
+    assert is_gone(text_of(here, boot="another"), here) is bool(number)
+    assert is_gone(text_of(here, started="another time"), here)
     assert not is_gone(text_of(here, boot="another", machine="another"), here)
+    assert not is_gone(text_of(here, boot="another", number="another"), here)
+    assert not is_gone(text_of(here, started="another time", number="another"), here)
+
+
+def test_a_machine_has_a_number_where_it_says_so(monkeypatch, tmp_path):
+    """As systemd does."""
+    monkeypatch.setattr(owners, "MACHINE", tmp_path / "machine-id")
+    assert this_process().number == ""
+    (tmp_path / "machine-id").write_text("0123456789abcdef\n")
+    assert this_process().number == "0123456789abcdef"
 
 
 def test_a_process_that_ended_is_gone():
