@@ -24,6 +24,7 @@ from anyio import to_thread
 
 from hermes_run.errors import SandboxError, UsageError
 from hermes_run.sandboxes.beneath import Root, write_beneath
+from hermes_run.sandboxes.ownership import is_lent
 
 FICLONE = 0x40049409
 """The request to share blocks: ``_IOW(0x94, 9, int)`` of linux/fs.h."""
@@ -63,7 +64,8 @@ async def strip(folder: Path) -> None:
     """Take from the files of a folder that stays what would make them more than files.
 
     Set-uid and set-gid bits go, and so do sockets, FIFOs and devices; everything in it is its
-    owner's to read. One that is not there has nothing to lose.
+    owner's to read, and root's again where a session of root had another user for it. One that is
+    not there has nothing to lose.
 
     Raises:
         SandboxError: something in it can't be changed.
@@ -181,6 +183,8 @@ def remove_tree(folder: Path) -> None:
 def _strip(folder: Path) -> None:
     try:
         with opened(os.open(folder, _FOLDER)) as top:
+            if _is_to_come_back(os.fstat(top)):
+                os.fchown(top, os.geteuid(), os.getegid())
             _strip_level(top, STRIPPED_DEPTH)
     except FileNotFoundError:
         return
@@ -195,7 +199,10 @@ def _strip_level(folder: int, depth: int) -> None:
 
 
 def _strip_entry(folder: int, entry: os.DirEntry[str], depth: int) -> None:
-    mode = entry.stat(follow_symlinks=False).st_mode
+    found = entry.stat(follow_symlinks=False)
+    mode = found.st_mode
+    if _is_to_come_back(found):
+        os.chown(entry.name, os.geteuid(), os.getegid(), dir_fd=folder, follow_symlinks=False)
     if stat.S_ISDIR(mode) and depth:
         with opened(_open_folder(folder, entry.name)) as descriptor:
             _strip_level(descriptor, depth - 1)
@@ -203,6 +210,10 @@ def _strip_entry(folder: int, entry: os.DirEntry[str], depth: int) -> None:
         os.chmod(entry.name, stat.S_IMODE(mode) & 0o777, dir_fd=folder)
     elif not stat.S_ISLNK(mode):
         _remove_entry(folder, entry.name)
+
+
+def _is_to_come_back(found: os.stat_result) -> bool:
+    return os.geteuid() == 0 and is_lent(found.st_uid)
 
 
 def _remove_entry(parent: int, name: str) -> None:

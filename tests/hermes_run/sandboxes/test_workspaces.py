@@ -13,6 +13,7 @@ import pytest
 
 from hermes_run.errors import SandboxError, UsageError
 from hermes_run.sandboxes import workspaces
+from hermes_run.sandboxes.ownership import UIDS
 from hermes_run.sandboxes.workspaces import prepare, remove, strip
 
 
@@ -241,6 +242,26 @@ async def test_a_workspace_that_is_kept_holds_files_and_folders_only(tmp_path):
     await strip(folder)
     assert (folder / "sub/owner").stat().st_mode & 0o7777 == 0o755
     assert sorted(path.name for path in folder.rglob("*")) == ["link", "owner", "sub"]
+
+
+@pytest.mark.root
+async def test_a_workspace_that_is_kept_is_its_runners_again(tmp_path):
+    """Who it was lent to may be another session's tomorrow; what is somebody else's stays so."""
+    outside = tmp_path / "outside"
+    outside.write_text("x")
+    os.chown(outside, UIDS[0], UIDS[0])
+    folder = tmp_path / "kept"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub/file").write_text("x")
+    (folder / "link").symlink_to(outside)
+    (folder / "other").write_text("x")
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, UIDS[0], UIDS[0], follow_symlinks=False)
+    os.chown(folder / "other", 1000, 1000)
+    await strip(folder)
+    owners = {path.name: path.lstat().st_uid for path in (folder, *folder.rglob("*"))}
+    assert owners == {"kept": 0, "sub": 0, "file": 0, "link": 0, "other": 1000}
+    assert outside.stat().st_uid == UIDS[0]
 
 
 async def test_what_lies_too_deep_in_a_workspace_is_not_kept(tmp_path, monkeypatch):
