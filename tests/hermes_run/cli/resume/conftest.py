@@ -111,6 +111,12 @@ def resume(command) -> Callable[..., Any]:
 
 
 @pytest.fixture
+def resume_with_less(resume) -> Callable[..., Any]:
+    """Go on with the run, with less memory for its commands."""
+    return lambda *typed: resume("--sandbox-memory", LESS, *typed)
+
+
+@pytest.fixture
 def tree() -> Callable[[], Tree]:
     """Read everything in the run directory but who owned it last."""
 
@@ -176,12 +182,13 @@ def wait() -> Callable[[subprocess.Popen[str], Callable[[], object]], None]:
 def kill_in(process, prompts, endpoint, tool_call, wait) -> Callable[..., str]:
     """Kill a run in the middle of a command of its one session, and give what that wrote.
 
-    The command adds "x" to ``log``, and does what it is to do once it has run again.
+    The command adds "x" to ``log``, and does what it is to do in its first attempt: in the second,
+    which finds all as it was, it has less memory.
     """
 
     def kill(line: str, *typed: object) -> str:
         once = RUN / "scratch" / "a-0" / "tmp" / "once"
-        begun = f"echo x >> log; test -e $TMPDIR/once || {{ {line}; }}; cat log"
+        begun = f"echo x >> log; test $(ulimit -d) = {LESS // 1024} || {{ {line}; }}; cat log"
         endpoint.answers["a"] = [[tool_call("terminal", "slow", command=begun)]]
         path = prompts({"id": "a", "prompt": "a"})
         running = process(*TYPED, "--base-url", endpoint.url, *typed, path)
@@ -194,6 +201,7 @@ def kill_in(process, prompts, endpoint, tool_call, wait) -> Callable[..., str]:
     return kill
 
 
+LESS = 2**30
 WRITE = "echo $$ > $TMPDIR/new; mv $TMPDIR/new $TMPDIR/once; exec sleep 600"
 
 

@@ -142,10 +142,10 @@ def test_what_the_attempt_before_left_running_is_gone_before_a_session_goes_on(
 
 @pytest.mark.parametrize("mode", CUT)
 @pytest.mark.usefixtures("killed")
-def test_a_command_that_was_cut_is_met_as_it_is_asked(resume, endpoint, tool_call, mode):
+def test_a_command_that_was_cut_is_met_as_it_is_asked(resume_with_less, endpoint, tool_call, mode):
     """The model sees what became of it, and then looks at the file that it had written to."""
     endpoint.answers["a"] = [[tool_call("terminal", "look", command="cat log")]]
-    done = resume("--workspace-on-crash", mode)
+    done = resume_with_less("--workspace-on-crash", mode)
     assert done.code == 0, done.err
     said = [json.loads(one["content"]) for one in endpoint.asked[-1]["messages"][2::2]]
     assert [one.get("output") or one["error"] for one in said] == list(CUT[mode])
