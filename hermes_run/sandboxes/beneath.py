@@ -19,7 +19,7 @@ import msgspec
 LINKS = 40
 """Links followed in one path before it counts as a circle, as in Linux."""
 
-PATH_BYTES, PATH_FOLDERS = 4096, 256
+PATH_BYTES, PATH_PARTS = 4096, 64
 """The longest path, and the deepest: a descriptor is held for each folder on the way."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -107,8 +107,10 @@ class _Walk:
             self.close()
             path = self._inside(path)
         self.pending += [name for name in reversed(path.split("/")) if name not in {"", "."}]
-        if len(self.pending) > PATH_FOLDERS:
-            raise OSError(errno.ENAMETOOLONG, "the path has too many parts", self.path[:80])
+        # Each that is walked later takes one from here to there.
+        if len(self._folders) + len(self.pending) > PATH_PARTS:
+            text = f"the path has more than {PATH_PARTS} parts, those of links included"
+            raise OSError(errno.ENAMETOOLONG, text, self.path[:80])
 
     def _inside(self, path: str) -> str:
         holding = [root for root in self.roots if _lies_in(root, path)]

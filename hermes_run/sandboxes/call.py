@@ -62,14 +62,14 @@ class Call:
         """Whether more came than is worth waiting for."""
         return self.clip.size > self.clip.limit + FLOOD_BYTES
 
-    def open(self, control: Control, folder: str) -> Self:
-        """Make script and FIFO in the control folder.
+    def open(self, control: Control, folder: str, home: str = "") -> Self:
+        """Make script and FIFO in the control folder; *home* is not the usual one, if given.
 
         Raises:
             OSError: they can't be made.
         """
         with contextlib.ExitStack() as undo:
-            content = _script(self.command.line, folder)
+            content = _script(self.command.line, folder, home)
             make_script(undo, control, f"{self.number}.sh", content)
             self._reading = make_fifo(undo, control, str(self.number), os.O_RDONLY)
             self._held = open_to_write(control, str(self.number))
@@ -161,7 +161,8 @@ def checked(line: str) -> bytes:
     return content
 
 
-def _script(line: str, folder: str) -> bytes:
-    """Write out the two variables that the supervisor takes."""
+def _script(line: str, folder: str, home: str) -> bytes:
+    """Write out the variables that the supervisor takes."""
     quoted = b"'" + checked(line).replace(b"'", b"'\"'\"'") + b"'"
-    return b"line=" + quoted + b"\nfolder=" + os.fsencode(shlex.quote(folder)) + b"\n"
+    others = f"\nfolder={shlex.quote(folder)}\nhome={shlex.quote(home)}\n"
+    return b"line=" + quoted + os.fsencode(others)

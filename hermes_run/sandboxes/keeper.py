@@ -26,13 +26,12 @@ class Keeper:
             self._writing = make_fifo(undo, control, f"k{number}", os.O_RDWR)
             self._undo = undo.pop_all()
 
-    def send(self, call: int) -> None:
-        """Tell the number of the next command.
-
-        Raises:
-            OSError: it has too much to do already.
-        """
-        os.write(self._writing, b"%d\n" % call)
+    def send(self, call: int) -> bool:
+        """Tell the number of the next command; that may fail where somebody else told too much."""
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._writing, b"%d\n" % call)
+            return True
+        return False
 
     def close(self) -> None:
         """Let it go: it leaves when nothing more can come."""

@@ -15,6 +15,7 @@ from collections.abc import Generator
 import anyio
 
 from hermes_run.sandboxes.call import Call
+from hermes_run.sandboxes.channel import Channel
 from hermes_run.sandboxes.control import Control
 from hermes_run.sandboxes.ending import end_processes
 from hermes_run.sandboxes.keeper import Keeper
@@ -32,6 +33,12 @@ AGAIN_S = 0.5
 
 LAST_S = 1.0
 """How long what was killed may take to be gone, before it counts as such."""
+
+READ_BYTES = 4096
+"""So much of the reports is read at a time: what is longer is not from the supervisor."""
+
+NOISE_S = 0.01
+"""How long nothing is read after something that is no report."""
 
 NOISE_BYTES = 65_536
 """So much that is no report, and the supervisor is not believed any more."""
@@ -55,6 +62,14 @@ class Life:
         Raises:
             OSError: that is not possible.
         """
+        self._channel = Channel(control)
+        try:
+            started = start(launch, allowance, self._channel.name)
+        except OSError:
+            self._channel.close()
+            raise
+        self._process, self._held, self._words = started
+        self._ear = self._words
         self.reason: str | None = None
         self.said = b""
         self.settled = anyio.Event()
@@ -66,14 +81,19 @@ class Life:
         self._kept: dict[int, Call] = {}
         self._groups: dict[int, anyio.Event] = {}
         self._scope = anyio.CancelScope()
+        self._left = False
         self._rest = b""
         self._noise = 0
-        self._process, self._requests, self._reports = start(launch, allowance)
 
     @property
     def leader(self) -> int:
         """The process that was started; it leads a session, in the system's sense."""
         return self._process.pid
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether more can be started in it."""
+        return self.reason is None and not self._left
 
     async def live(self) -> None:
         """Hear the supervisor until it is gone; then end all that is left."""
@@ -82,18 +102,21 @@ class Life:
                 await self._hear()
                 self.stop(KILLED)
         finally:
-            os.close(self._requests)
+            os.close(self._held)
+            self._channel.end_requests()
             while self._idle:
                 self._idle.pop().close()
             with anyio.CancelScope(shield=True):  # it has limits of its own
                 await end_processes(self._process, kill=self.reason is not None)
                 await self._hear_the_last()
-            os.close(self._reports)
+            os.close(self._words)
+            self._channel.close()
             self._finish(CLOSED)
             self.over.set()
 
     async def leave(self) -> None:
         """End everything as a session ends."""
+        self._left = True
         self._scope.cancel()
         await self.over.wait()
 
@@ -125,13 +148,11 @@ class Life:
         Raises:
             OSError: there is no way to tell anybody to start it.
         """
-        keeper = self._idle.pop() if self._idle else self._grow()
+        keeper = self._told(call)
         self._calls[call.number] = self._kept[keeper.number] = call
         call.keeper = keeper.number
         try:
-            if self.reason is None:
-                keeper.send(call.number)
-            else:
+            if self.reason is not None:
                 call.stop(self.reason)
             yield
         finally:
@@ -140,6 +161,21 @@ class Life:
                 self._idle.append(keeper)
             else:
                 keeper.close()
+
+    def _told(self, call: Call) -> Keeper:
+        """Give the keeper that was told of a call; those that take nothing any more are let go.
+
+        Where commands can fill a FIFO, they may have filled that of a new one, too.
+        """
+        while self._idle:
+            keeper = self._idle.pop()
+            if keeper.send(call.number):
+                return keeper
+            keeper.close()
+        keeper = self._grow()
+        if self.reason is None and not keeper.send(call.number):
+            self.stop(KILLED)
+        return keeper
 
     def _grow(self) -> Keeper:
         keeper = Keeper(self._control, next(self._numbers))
@@ -174,8 +210,10 @@ class Life:
 
     def _send(self, verb: str, number: int) -> None:
         """Send a request; a supervisor that can't take it is done with."""
+        if self._left:
+            return
         try:
-            os.write(self._requests, b"%s %d\n" % (verb.encode(), number))
+            os.write(self._channel.requests, b"%s %d\n" % (verb.encode(), number))
         except OSError:
             self.stop(KILLED)
 
@@ -191,11 +229,14 @@ class Life:
 
     async def _hear(self) -> None:
         while self._noise <= NOISE_BYTES:
-            await anyio.wait_readable(self._reports)
-            chunk = read_away(self._reports)
+            await anyio.wait_readable(self._ear)
+            chunk = read_away(self._ear, READ_BYTES)
             if chunk == b"":
                 return
+            before = self._noise
             self._take(chunk or b"")
+            if self._noise > before:
+                await anyio.sleep(NOISE_S)
 
     async def _hear_the_last(self) -> None:
         """Wait until nobody is left who could report: behind a wall, the last die a bit later."""
@@ -214,20 +255,27 @@ class Life:
     def _heed(self, report: Report) -> bool:
         """Act on a report; tell whether one was to be expected."""
         if report.verb == "ready":
-            expected = not self.settled.is_set()
-            self.settled.set()
-            return expected
+            return self._heed_ready()
         if report.verb == "gone":
             return self._heed_gone(report.number)
         if report.verb == "ended":
             return self._heed_end(report)
         return self._heed_keeper(report)
 
+    def _heed_ready(self) -> bool:
+        if self.settled.is_set() or self._left:
+            return False
+        self._ear = self._channel.reports
+        self._channel.seal()
+        self.settled.set()
+        return True
+
     def _heed_gone(self, group: int) -> bool:
         told = self._groups.get(group)
-        if told:
-            told.set()
-        return told is not None
+        if told is None or told.is_set():
+            return False
+        told.set()
+        return True
 
     def _heed_end(self, report: Report) -> bool:
         call = self._calls.get(report.number)
@@ -241,7 +289,9 @@ class Life:
         call = self._kept.get(report.number)
         if call is None or call.told.is_set():
             return False
-        if report.verb == "lost":
+        if report.verb == "lost" and (call.asked or call.killed):
             self.stop(KILLED)
+        elif not call.asked:
+            return False
         call.asked = False
         return True

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import secrets
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from hermes_run.sandboxes.control import Control
 from hermes_run.sandboxes.launch import Launch
 from hermes_run.sandboxes.life import Life
 from hermes_run.sandboxes.mirror import Mirror, update_mirror
-from hermes_run.sandboxes.processes import blaming_the_machine, turn_to_start
+from hermes_run.sandboxes.processes import blaming_the_machine, turn_to_start, turn_to_walk
 from hermes_run.sandboxes.protocol import Command, Finished
 from hermes_run.sandboxes.wall import Allowance, Site
 from hermes_run.sandboxes.workspaces import remove_tree
@@ -66,8 +67,12 @@ class Machine:
         self._starting = anyio.Lock()
         with contextlib.ExitStack() as folders:
             remove_tree(site.scratch / CONTROL)  # where a killed host left it
-            control = _made(folders, site.scratch / CONTROL, launch.owner)
-            temporary = _made(folders, site.scratch / TEMPORARY, launch.owner)
+            control = _made(folders, site.scratch / CONTROL)
+            temporary = _made(folders, site.scratch / TEMPORARY)
+            if launch.owner is not None:
+                os.fchown(temporary, launch.owner, launch.owner)
+                os.fchown(control, -1, launch.owner)
+                os.fchmod(control, 0o750)
             self._place = Root(
                 path=launch.root,
                 descriptor=_opened(folders, site.folder),
@@ -97,11 +102,13 @@ class Machine:
         """Run a command by ``bash -c``, or ``sh -c`` where there is no bash."""
         checked(command.line)
         folder = await self._folder(command.directory)
+        if command.alone:
+            await self.end()
         life = await self._alive()
         call = Call(next(self._numbers), command)
         async with turn_to_start():  # many at once would hold up everybody else
             with _broken("a command can't be prepared"):
-                call.open(self._control, folder)
+                call.open(self._control, folder, self._new_home() if command.alone else "")
         with contextlib.closing(call), life.calling(call):
             await self._follow(life, call)
         return call.finished()
@@ -109,38 +116,67 @@ class Machine:
     async def read(self, path: str, limit: int) -> bytes:
         """Give the first *limit* bytes of a file."""
         with blaming_the_machine():
-            return await to_thread.run_sync(read_beneath, self._place, _home(path), limit)
+            return await to_thread.run_sync(
+                read_beneath, self._place, _home(path), limit, limiter=turn_to_walk()
+            )
 
     async def write(self, path: str, content: bytes) -> None:
         """Write a file, making its folders."""
         with blaming_the_machine():
-            await to_thread.run_sync(write_beneath, self._place, _home(path), content)
+            await to_thread.run_sync(
+                write_beneath, self._place, _home(path), content, limiter=turn_to_walk()
+            )
 
     async def snapshot(self, mirror: Mirror, seq: int) -> bool:
         """Copy the workspace as it stands."""
         return await update_mirror(mirror, seq)
 
-    async def close(self) -> None:
-        """End every process, and let go of the folders."""
-        with anyio.CancelScope(shield=True):  # both waits have a limit
+    async def end(self) -> None:
+        """End every process; the next command finds new ones and the same files."""
+        with anyio.CancelScope(shield=True):  # it has limits of its own
             if self._life:
                 await self._life.leave()
-            if not self._closed:
-                await to_thread.run_sync(remove_tree, self.site.scratch / CONTROL)
-        self._closed = True
-        self._folders.close()
-        self._place = Root(self.root, -1)
-        self._control = Control(-1)
+
+    async def close(self) -> None:
+        """End every process, and let go of the folders.
+
+        Raises:
+            SandboxError: the control folder can't be removed.
+        """
+        try:
+            with anyio.CancelScope(shield=True), _broken("a folder can't be removed"):
+                await self.end()
+                if not self._closed:
+                    await to_thread.run_sync(remove_tree, self.site.scratch / CONTROL)
+        finally:
+            self._closed = True
+            self._folders.close()
+            self._place = Root(self.root, -1)
+            self._control = Control(-1)
 
     async def _folder(self, path: str) -> str:
         if path == ".":
             return self.root
         with blaming_the_machine():
-            return await to_thread.run_sync(folder_beneath, self._place, _home(path))
+            return await to_thread.run_sync(
+                folder_beneath, self._place, _home(path), limiter=turn_to_walk()
+            )
+
+    def _new_home(self) -> str:
+        """Make an empty folder that nobody in the session knows of; give its path inside.
+
+        It can be written to, for many programs do not start without that.
+        """
+        (place,) = self._place.others
+        name = f"home-{secrets.token_hex(8)}"
+        os.mkdir(name, 0o700, dir_fd=place.descriptor)
+        if place.owner is not None:
+            os.chown(name, place.owner, place.owner, dir_fd=place.descriptor, follow_symlinks=False)
+        return f"{place.path}/{name}"
 
     async def _alive(self) -> Life:
         """Give the life of the processes, a new one where the last has ended."""
-        if self._life and self._life.reason is None and self._life.settled.is_set():
+        if self._life and self._life.goes_on and self._life.settled.is_set():
             return self._life
         async with self._starting:
             life = await self._begun()
@@ -156,7 +192,7 @@ class Machine:
     async def _begun(self) -> Life:
         if self._closed:
             raise SandboxError("the sandbox is closed")
-        if self._life and self._life.reason is None:
+        if self._life and self._life.goes_on:
             return self._life
         if self._life:
             await self._life.over.wait()
@@ -230,13 +266,10 @@ def _broken(what: str) -> Generator[None]:
         raise SandboxError(f"{what}: {error.strerror or error}") from error
 
 
-def _made(folders: contextlib.ExitStack, folder: Path, owner: int | None) -> int:
-    """Open a folder, which is made where it is missing, and hand it over."""
+def _made(folders: contextlib.ExitStack, folder: Path) -> int:
+    """Open a folder, which is made where it is missing."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    descriptor = _opened(folders, folder)
-    if owner is not None:
-        os.fchown(descriptor, owner, owner)
-    return descriptor
+    return _opened(folders, folder)
 
 
 def _opened(folders: contextlib.ExitStack, folder: Path) -> int:

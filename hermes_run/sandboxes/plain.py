@@ -39,6 +39,8 @@ class Plain:
 
     async def run(self, command: Command) -> Finished:
         """Run a command by ``bash -c``, or ``sh -c`` where there is no bash."""
+        if command.alone:
+            await self._end()
         self._may_leave |= command.lasting
         return await self._machine.run(command)
 
@@ -58,8 +60,16 @@ class Plain:
         """End what still runs, and let go of the folder."""
         with anyio.CancelScope(shield=True):  # all waits have a limit
             await self._machine.close()
-            if self._may_leave:
-                await end_marked(self._machine.site.marks[VARIABLE])
+            await self._end_marked()
+
+    async def _end(self) -> None:
+        with anyio.CancelScope(shield=True):  # all waits have a limit
+            await self._machine.end()
+            await self._end_marked()
+
+    async def _end_marked(self) -> None:
+        if self._may_leave:
+            await end_marked(self._machine.site.marks[VARIABLE])
         self._may_leave = False
 
 

@@ -28,7 +28,12 @@ CHUNK = 65_536
 
 _starts: RunVar[anyio.Lock] = RunVar("hermes_run.sandboxes.processes")
 
-_EXHAUSTED = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+WALKS = 4
+"""So many paths are walked at once: each may hold a descriptor for every folder on its way."""
+
+_walks: RunVar[anyio.CapacityLimiter] = RunVar("hermes_run.sandboxes.processes.walks")
+
+_EXHAUSTED = {errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
 
 def turn_to_start() -> anyio.Lock:
@@ -40,12 +45,21 @@ def turn_to_start() -> anyio.Lock:
         return _starts.get()
 
 
-def read_away(pipe: int) -> bytes | None:
+def read_away(pipe: int, limit: int = CHUNK) -> bytes | None:
     """Read from a pipe that is readable; nothing where somebody else has read it before."""
     try:
-        return os.read(pipe, CHUNK)
+        return os.read(pipe, limit)
     except BlockingIOError:
         return None
+
+
+def turn_to_walk() -> anyio.CapacityLimiter:
+    """Let a few paths be walked at a time, see :mod:`~hermes_run.sandboxes.beneath`."""
+    try:
+        return _walks.get()
+    except LookupError:
+        _walks.set(anyio.CapacityLimiter(WALKS))
+        return _walks.get()
 
 
 @contextlib.contextmanager

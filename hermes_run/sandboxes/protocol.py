@@ -14,7 +14,7 @@ class Command(msgspec.Struct, frozen=True):
 
     What a *lasting* command leaves running in the background goes on until the sandbox is closed.
     With *alone*, nothing of the session runs beside it: what was left running is ended first. It
-    finds the files as they are, and as its home an empty folder that nobody can write to.
+    finds the files as they are, and as its home an empty folder that was made for it.
     """
 
     line: str

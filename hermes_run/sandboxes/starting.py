@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import shutil
 import subprocess
 from functools import cache
@@ -15,21 +16,30 @@ from hermes_run.sandboxes.wall import Allowance
 NICE = 10
 """How far commands stand back where processors are short."""
 
+FILES = 4096
+"""So many files a process of a command may have open at most."""
+
 _START = 'shell=$(command -v bash) || shell=/bin/sh; exec "$shell" -c "$0" supervisor "$shell" "$@"'
 """Choose the shell, for the supervisor and for commands."""
 
 
-def start(launch: Launch, allowance: Allowance) -> tuple[subprocess.Popen[bytes], int, int]:
-    """Start the supervisor; give also the pipe to it and the one from it."""
+def start(
+    launch: Launch, allowance: Allowance, channel: str
+) -> tuple[subprocess.Popen[bytes], int, int]:
+    """Start the supervisor, which goes on by the FIFOs called *channel*.
+
+    Gives also the pipe to it and the one from it. The first is for the wall: its end is the
+    session's. On the second comes what goes wrong with the start, or that nothing did.
+    """
     for descriptor in launch.descriptors:
         with contextlib.suppress(OSError):  # a pipe can't, and need not
             os.lseek(descriptor, 0, os.SEEK_SET)
     with contextlib.ExitStack() as undo:
-        asked, requests = _pipe(undo)
-        reports, told = _pipe(undo)
+        awaited, held = _pipe(undo)
+        words, told = _pipe(undo)
         process = subprocess.Popen(
-            [*_nicely(), *launch.argv, *_command_line(launch, allowance)],
-            stdin=asked,
+            [*_nicely(), *launch.argv, *_command_line(launch, allowance, channel)],
+            stdin=awaited,
             stdout=told,
             stderr=told,
             env=launch.environment,
@@ -38,11 +48,10 @@ def start(launch: Launch, allowance: Allowance) -> tuple[subprocess.Popen[bytes]
             start_new_session=True,
         )
         undo.pop_all()
-    os.close(asked)
+    os.close(awaited)
     os.close(told)
-    os.set_blocking(requests, False)
-    os.set_blocking(reports, False)
-    return process, requests, reports
+    os.set_blocking(words, False)
+    return process, held, words
 
 
 @cache
@@ -52,6 +61,16 @@ def _nicely() -> tuple[str, ...]:
     return (program, "-n", str(NICE)) if program else ()
 
 
+def _files() -> tuple[int, int]:
+    """Give how many files a process of a command may have open, and may allow itself to.
+
+    It is never more than what we may.
+    """
+    bounds = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, hard = (FILES if bound == resource.RLIM_INFINITY else bound for bound in bounds)
+    return min(soft, FILES), min(hard, FILES)
+
+
 def _pipe(undo: contextlib.ExitStack) -> tuple[int, int]:
     ends = os.pipe()
     for end in ends:
@@ -59,10 +78,10 @@ def _pipe(undo: contextlib.ExitStack) -> tuple[int, int]:
     return ends
 
 
-def _command_line(launch: Launch, allowance: Allowance) -> list[str]:
+def _command_line(launch: Launch, allowance: Allowance, channel: str) -> list[str]:
     text = resources.files("hermes_run.sandboxes").joinpath("supervisor.sh").read_text("utf-8")
     variables = [f"{name}={value}" for name, value in launch.commands.items()]
-    bounds = [allowance.memory // 1024, allowance.disk // 1024]
+    bounds = [allowance.memory // 1024, allowance.disk // 1024, *_files()]
     processes = str(allowance.processes) if launch.counted else ""
     shell = ["/usr/bin/env", "-i", *variables, "/bin/sh", "-c", _START, text]
-    return [*shell, launch.control, *map(str, bounds), processes]
+    return [*shell, launch.control, channel, *map(str, bounds), processes]

@@ -2,21 +2,26 @@
 #
 # Any POSIX shell will do: bash, dash, busybox ash. It is given as text (sh -c), so that nobody
 # inside can change it, with these arguments:
-#   the shell for commands, the control folder, and for each process of a command the bytes of
-#   memory and of a file in KiB, and how many there may be in all (or nothing)
+#   the shell for commands; the control folder; the name of the two FIFOs there that
+#   are for this one; for each process of a command the bytes of memory and of a file in KiB, and
+#   how many files it may have open and allow itself to; how many processes there may be in all (or
+#   nothing)
+# What goes wrong at first is told on standard output, and that all is ready. From then on only the
+# FIFOs count, which nobody can open any more: commands may be the same user as this one.
 #
-# Requests, on standard input:              Reports, on standard output:
-#   grow K     start the keeper K             ready                  once, at first
+# Requests, from NAME.in:                   Reports, to NAME.out:
+#   grow K     start the keeper K
 #   kill K     end what it runs, and it       ended N CODE GROUP     N is over; GROUP is 0, or the
 #   ask K      is it there?                                         group, if something is left in it
 #   end GROUP  end what is left of a command  here K, lost K         answers to ask; lost also to kill
 #   keep GROUP end it when the session ends   gone GROUP             an answer to end
 #
 # A keeper runs commands, one after the other: it reads their numbers from the FIFO kK in the
-# control folder. N.sh sets `line` and `folder`; N is the FIFO for the output. The end of standard
-# input ends the session: so nothing is left of it where the host was killed.
+# control folder. N.sh sets `line`, `folder` and `home`, which is empty where it is the usual one; N
+# is the FIFO for the output. The end of the requests ends the session: so nothing is left of it
+# where the host was killed.
 
-shell=$1 control=$2 memory=$3 file=$4 processes=$5
+shell=$1 control=$2 channel=$3 memory=$4 file=$5 files=$6 most=$7 processes=$8
 kept=
 
 exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
@@ -52,6 +57,8 @@ bound() {
 	ulimit -c 0
 	ulimit -d "$memory"
 	ulimit -f "$file"
+	ulimit -S -n "$files"
+	ulimit -H -n "$most"
 	[ -z "$processes" ] || ulimit -u "$processes" || ulimit -p "$processes"
 } 2>/dev/null
 
@@ -64,6 +71,7 @@ serve() {
 	killed='' child=''
 	trap 'killed=1; [ -z "$child" ] || end_group' TERM
 	while [ -z "$killed" ] && read -r number; do
+		case $number in '' | *[!0-9]*) continue ;; esac
 		code=126 group=0
 		command . "$control/$number.sh" && perform
 		echo "ended $number $code $group"
@@ -76,6 +84,7 @@ perform() {
 	(
 		bound
 		cd "$folder" || exit 126
+		[ -z "$home" ] || export HOME="$home" PYTHONNOUSERSITE=1
 		exec $leader "$shell" -c "$line"
 	) </dev/null >"$control/$number" 2>&1 &
 	child=$!
@@ -93,10 +102,12 @@ perform() {
 
 # Requests to end are for those who look after a command, not for this one.
 trap '' TERM
+exec <"$control/$channel.in" 3>"$control/$channel.out" || exit 1
 echo ready
-exec 2>/dev/null
+exec >&3 3>&- 2>/dev/null
 
 while read -r verb number; do
+	case $number in '' | *[!0-9]*) continue ;; esac
 	case $verb in
 	grow)
 		# bash waits for its children by itself; others do when they are asked about them.

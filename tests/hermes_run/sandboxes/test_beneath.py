@@ -10,7 +10,7 @@ import pytest
 
 from hermes_run.sandboxes.beneath import (
     PATH_BYTES,
-    PATH_FOLDERS,
+    PATH_PARTS,
     folder_beneath,
     read_beneath,
     write_beneath,
@@ -137,7 +137,7 @@ def test_what_is_missing_or_in_the_way_is_an_error_of_the_system(root, workspace
         ("a\0b", "NUL"),
         ("a\ud800", "half a character"),
         ("a/" * PATH_BYTES, "too long"),
-        ("a/" * (PATH_FOLDERS + 1), "too many parts"),
+        ("a/" * (PATH_PARTS + 1), "more than 64 parts"),
         ("n" * 300, "File name too long"),
     ],
 )
