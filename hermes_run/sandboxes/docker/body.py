@@ -22,9 +22,6 @@ SHARED_BYTES = 256 * 2**20
 SPARE_BYTES = 64 * 2**20
 """The size of every other folder that can be written besides the workspace and /tmp."""
 
-NO_HOME = "/var/empty"
-"""A folder with nothing in it, which nobody can write to."""
-
 KEEP = "while :; do sleep 3600; done"
 """What runs in a container between commands: nothing."""
 
@@ -122,10 +119,7 @@ def _host(plan: Plan, traits: Traits, allowance: Allowance) -> dict[str, Any]:
         "MemorySwap": allowance.memory,
         "PidsLimit": allowance.processes,
         "ShmSize": shared,
-        "Tmpfs": {
-            **{path: _spare(allowance) for path in _spare_folders(plan)},
-            NO_HOME: "ro,nosuid,nodev,noexec,size=4096,mode=0555",
-        },
+        "Tmpfs": {path: _spare(allowance) for path in _spare_folders(plan)},
         "Ulimits": [
             {"Name": "core", "Soft": 0, "Hard": 0},
             {"Name": "fsize", "Soft": allowance.disk, "Hard": allowance.disk},
@@ -153,6 +147,6 @@ def _spare(allowance: Allowance) -> str:
 
 def _spare_folders(plan: Plan) -> list[str]:
     """A volume of the image would be room on the machine that nobody bounds."""
-    taken = {WORKSPACE, TEMPORARY, NO_HOME, "/"}
+    taken = {WORKSPACE, TEMPORARY, "/"}
     wanted = [*_SPARE, *(path.rstrip("/") or "/" for path in plan.volumes)]
     return list(dict.fromkeys(path for path in wanted if path not in taken))

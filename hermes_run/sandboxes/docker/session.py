@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hermes_run.errors import SandboxError
 from hermes_run.sandboxes.beneath import Root, folder_beneath, read_beneath, write_beneath
 from hermes_run.sandboxes.call import checked
 from hermes_run.sandboxes.clip import render
-from hermes_run.sandboxes.docker.body import NO_HOME, TEMPORARY, Person
+from hermes_run.sandboxes.docker.body import TEMPORARY, Person
 from hermes_run.sandboxes.docker.engine import Engine, RefusedError
 from hermes_run.sandboxes.docker.running import Output, Said, ask, exit_code, follow
 from hermes_run.sandboxes.docker.scripts import END, NAME, RUN, Header, read_header, read_kills
@@ -63,11 +64,10 @@ class Container:
         """Run a command by ``bash -c``, or ``sh -c`` where the image has no bash."""
         line = checked(command.line).decode()
         folder = await self._folder(command.directory)
-        lasting, home = "lasting" if command.lasting else "", NO_HOME if command.alone else ""
-        argv = _script(RUN, line, folder, self.shell, lasting, home)
         self._check()
-        if command.alone:
-            await self._restart()
+        home = await self._begin_alone() if command.alone else ""
+        lasting = "lasting" if command.lasting else ""
+        argv = _script(RUN, line, folder, self.shell, lasting, home)
         finished = await self._try(argv, command)
         if isinstance(finished, str):
             # All its processes were killed, or there is no room for another one.
@@ -209,6 +209,19 @@ class Container:
             self._life += 1
             await self._engine.restart(self._name)
             await self.meet()
+
+    async def _begin_alone(self) -> str:
+        """End all processes; make a home that none of them knew of, and give its path inside."""
+        await self._restart()
+        (place,) = self._place.others
+        name = f"home-{secrets.token_hex(8)}"
+        try:
+            os.mkdir(name, 0o700, dir_fd=place.descriptor)
+            if place.owner is not None:
+                os.chown(name, place.owner, place.owner, dir_fd=place.descriptor)
+        except OSError as error:
+            raise SandboxError(f"a command can't be prepared: {error.strerror}") from error
+        return f"{place.path}/{name}"
 
     async def _folder(self, path: str) -> str:
         with blaming_the_machine():

@@ -93,9 +93,8 @@ class Machine:
         argv += ["--proc", "/proc"]
         for mount in self.body["HostConfig"].get("Mounts", ()):
             argv += ["--bind", mount["Source"], mount["Target"]]
-        for path, options in self.body["HostConfig"]["Tmpfs"].items():
+        for path in self.body["HostConfig"]["Tmpfs"]:
             argv += ["--tmpfs", path]
-            argv += ["--remount-ro", path] if "ro" in options.split(",") else []
         for path in ("/sys", "/sys/fs"):
             argv += ["--perms", "0755", "--dir", path]
         return [*argv, "--ro-bind", str(self.gauges), "/sys/fs/cgroup", "--remount-ro", "/"]

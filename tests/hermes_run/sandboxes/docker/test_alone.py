@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+
+import pytest
+
+from hermes_run.errors import SandboxError
 from tests.hermes_run.sandboxes.docker.running import LONG, run
 
 
@@ -13,14 +18,23 @@ async def test_nothing_runs_beside_a_command_that_is_alone(container):
     assert (await run(container, f"cat file; {sleeping}", alone=True)).output == b"kept\n1\n"
 
 
-async def test_a_command_that_is_alone_has_an_empty_home(container):
-    """Nobody can put anything there that its programs would read; others have their own home."""
-    line = "echo $HOME; ls -A ~; touch ~/file; mkdir -p ~/.local; chmod u+w ~"
-    finished = await run(container, f"({line}) 2>/dev/null; ls -A ~", alone=True)
-    assert finished.output == b"/var/empty\n"
-    assert (await run(container, "touch /var/empty/file || echo $HOME")).output.endswith(
-        b"/workspace\n"
-    )
+async def test_a_command_that_is_alone_has_a_home_of_its_own(container):
+    """Nobody can have put anything there that its programs would read."""
+    await run(container, "touch .profile")
+    finished = await run(container, "echo $HOME; ls -A ~; touch ~/mine && ls ~; pwd", alone=True)
+    first, *rest = finished.output.decode().split()
+    assert first.startswith("/tmp/home-")
+    assert rest == ["mine", "/workspace"]
+    again = await run(container, "echo $HOME", alone=True)
+    assert again.output.decode().strip() not in {first, "/workspace"}
+    assert (await run(container, "echo $HOME")).output == b"/workspace\n"
+
+
+async def test_a_command_for_which_no_home_can_be_made_is_not_run(container, site):
+    """It would find what the session has left."""
+    shutil.rmtree(site.scratch / "tmp")
+    with pytest.raises(SandboxError, match="can't be prepared: No such file"):
+        await run(container, "true", alone=True)
 
 
 async def test_the_first_process_of_a_container_is_known(container, engine):

@@ -81,8 +81,7 @@ async def test_a_volume_of_the_image_is_no_room_without_bounds(engine, wall, sit
     """What the image wants to be kept lies in memory, and is gone with the container."""
     engine.images["kept"] = {"Config": {"Volumes": {"/var/data/": {}, "/tmp": {}, "/": {}}}}
     async with wall.open(msgspec.structs.replace(site, image="kept")):
-        folders = set(created(engine)["HostConfig"]["Tmpfs"])
-    assert folders == {"/run", "/var/tmp", "/var/data", "/var/empty"}
+        assert set(created(engine)["HostConfig"]["Tmpfs"]) == {"/run", "/var/tmp", "/var/data"}
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="of an engine of one's own")
