@@ -277,7 +277,8 @@ async def _verify(line: str, context: Context) -> float | None:
     """1 if the command succeeds in the workspace, 0 if not, nothing where it could not run."""
     bounds = context.bounds
     try:
-        done = await context.sandbox.run(Command(line, bounds.timeout_s, bounds.output_bytes))
+        command = Command(line, bounds.timeout_s, bounds.output_bytes, alone=True)
+        done = await context.sandbox.run(command)
     except (SandboxError, OSError):
         return None
     return float(done.exit_code == 0)
