@@ -1,60 +1,122 @@
-"""What the processes of a session have of the machine, and what its folders hold.
+"""What the processes of a session have of the machine.
 
-All of it changes while it is looked at, by somebody who may want it to be overlooked: folders are
-walked by descriptors, follow no link and are opened also where they are locked. A part that goes
-missing meanwhile counts nothing.
+All of it changes while it is looked at, by somebody who may want it to be overlooked or to take
+long. A part that goes missing meanwhile counts nothing; what takes too long is given up, after so
+much of the counting thread's own processor time: that a machine is busy is nobody's fault.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import stat
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from time import thread_time
 
-import psutil
-
-from hermes_run.sandboxes.tree import FOLDER
-from hermes_run.sandboxes.workspaces import opened
-
-BLOCK = 4096
-"""What the smallest file takes, in bytes: names are no less a burden than what is in them."""
-
-DEPTH = 200
-"""A tree that is deeper is more than anybody counts."""
+import msgspec
 
 _SHARED = "/dev/shm"  # noqa: S108  # looked at, not written to
 
 NAME_BYTES = 1024
 """What the system needs of its own memory for a file in memory, about."""
 
+_FOR_ITSELF = (b"Pss_Anon:", b"Pss_Shmem:", b"SwapPss:")
+_TABLES = b"VmPTE:"
 
-def families_of(leaders: Iterable[int]) -> Mapping[int, tuple[int, ...]]:
-    """Give each of *leaders* with all processes that come from it, by their ids.
+
+class Family(msgspec.Struct, frozen=True):
+    """The processes of a session by their ids, and how many threads they have together."""
+
+    processes: tuple[int, ...] = ()
+    threads: int = 0
+
+
+def families_of(leaders: Iterable[int]) -> Mapping[int, Family]:
+    """Give each of *leaders* with all processes that come from it.
 
     A process is found below the one that made it, or below whoever took it in after that ended.
     """
     children: defaultdict[int, list[int]] = defaultdict(list)
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            children[process.ppid()].append(process.pid)
-    return {leader: tuple(_descendants(leader, children)) for leader in leaders}
+    threads: dict[int, int] = {}
+    for process, parent, count in _all_processes():
+        children[parent].append(process)
+        threads[process] = count
+    found: dict[int, Family] = {}
+    for leader in leaders:
+        processes = _descendants(leader, children)
+        found[leader] = Family(tuple(processes), sum(threads.get(one, 0) for one in processes))
+    return found
+
+
+def _all_processes() -> Iterator[tuple[int, int, int]]:
+    """Give each process of the machine with its parent and the number of its threads.
+
+    See proc_pid_stat(5): these are fields 4 and 20; whatever its name holds, no bracket follows it.
+    """
+    for name in os.listdir("/proc"):  # noqa: PTH208 - paths are made for hundreds, again and again
+        if not name.isdecimal():
+            continue
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            fields = read_whole(f"/proc/{name}/stat").rpartition(b")")[2].split(None, 18)
+            yield int(name), int(fields[1]), int(fields[17])
+
+
+def _descendants(leader: int, children: Mapping[int, Sequence[int]]) -> list[int]:
+    found = [leader]
+    for process in found:
+        found += children.get(process, ())
+    return found
+
+
+def memory_of(processes: Sequence[int], patience_s: float) -> int | None:
+    """Bytes of memory that processes have together; nothing where that takes too long to say.
+
+    Args:
+        processes: their ids; they see the same ``/dev/shm``, or the machine's.
+        patience_s: so much of this thread's processor time it may take, in seconds.
+    """
+    latest = thread_time() + patience_s
+    total = names = 0
+    for process in processes:
+        if thread_time() >= latest:
+            return None
+        total += used_memory(process)
+        names = max(names, used_names(process))
+    return total + names
 
 
 def used_memory(process: int) -> int:
     """Bytes of memory that a process has for itself, and its part of what it shares.
 
-    Files are not in it: the system takes their pages back when it needs them. None where it is
-    gone.
+    What was moved out to a swap file is in it, and so are the tables that say where its pages are:
+    a mapping of nothing needs them, too. Files are not: the system takes their pages back when it
+    needs them. None where it is gone.
     """
+    used = _memory_at(f"/proc/{process}")
+    if used is not None:
+        return used
+    # Its first thread has ended, and the others, which have the same memory, may go on.
+    threads = (_memory_at(folder) for folder in threads_of(process))
+    return next((used for used in threads if used is not None), 0)
+
+
+def _memory_at(folder: str) -> int | None:
     try:
-        lines = Path(f"/proc/{process}/smaps_rollup").read_text("ascii").splitlines()
-    except (OSError, ValueError):
-        return 0
-    parts = (line.split() for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
-    return sum(int(part[1]) for part in parts) * 1024
+        text = read_whole(f"{folder}/smaps_rollup") + read_whole(f"{folder}/status")
+    except OSError:
+        return None
+    # Whatever a program calls itself, a line break in it is not shown as one.
+    parts = (line.split() for line in text.splitlines() if line.startswith((*_FOR_ITSELF, _TABLES)))
+    return sum(int(part[1]) for part in parts) * 1024 if _TABLES in text else None
+
+
+def threads_of(process: int) -> list[str]:
+    """Give the folder of each thread of a process; none where it is gone."""
+    folder = f"/proc/{process}/task"
+    with contextlib.suppress(OSError):
+        return [f"{folder}/{thread}" for thread in os.listdir(folder)]  # noqa: PTH208 - as above
+    return []
 
 
 def used_names(process: int) -> int:
@@ -69,86 +131,12 @@ def used_names(process: int) -> int:
     return (found.f_files - found.f_ffree) * NAME_BYTES
 
 
-def used_disk(folder: Path, enough: int) -> int:
-    """Bytes that a tree takes on its disk; counting ends where it has more than *enough*."""
-    with contextlib.suppress(OSError), opened(os.open(folder, FOLDER)) as descriptor:
-        return _used(descriptor, enough, DEPTH)
-    return 0
+def read_whole(path: str) -> bytes:
+    """Read a file of the system's, in as few steps as there can be.
 
-
-def _used(folder: int, enough: int, depth: int) -> int:
-    total = BLOCK
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            # Whoever works there takes away and exchanges what is looked at.
-            with contextlib.suppress(OSError):
-                total += _one(folder, entry, enough - total, depth)
-            if total > enough:
-                break
-    return total
-
-
-def _one(folder: int, entry: os.DirEntry[str], enough: int, depth: int) -> int:
-    found = entry.stat(follow_symlinks=False)
-    own = max(BLOCK, found.st_blocks * 512 // max(1, found.st_nlink))
-    if not stat.S_ISDIR(found.st_mode):
-        return own
-    return own + _below(folder, entry.name, enough - own, depth)
-
-
-def _below(parent: int, name: str, enough: int, depth: int) -> int:
-    """What is in a folder; too much where it lies deeper than anybody works."""
-    if not depth:
-        return enough + 1
-    with _unlocked(parent, name) as folder:
-        return _used(folder, enough, depth - 1)
-
-
-@contextlib.contextmanager
-def _unlocked(parent: int, name: str) -> Generator[int]:
-    """Open a folder, also one that was locked by its owner; it is locked again afterwards."""
-    try:
-        descriptor = os.open(name, FOLDER, dir_fd=parent)
-    except PermissionError:
-        with _open_locked(parent, name) as descriptor:
-            yield descriptor
-        return
-    with opened(descriptor):
-        yield descriptor
-
-
-@contextlib.contextmanager
-def _open_locked(parent: int, name: str) -> Generator[int]:
-    # By a descriptor that needs no rights: a name may stand for something else by now.
-    flags = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    with opened(os.open(name, flags, dir_fd=parent)) as place:
-        path, mode = f"/proc/self/fd/{place}", stat.S_IMODE(os.fstat(place).st_mode)
-        Path(path).chmod(0o700)
-        try:
-            with opened(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as descriptor:
-                yield descriptor
-        finally:
-            Path(path).chmod(mode)
-
-
-def held_open(process: int, device: int) -> int:
-    """Bytes of files on *device* that a process holds open and that have no name any more."""
-    with contextlib.suppress(OSError), os.scandir(f"/proc/{process}/fd") as entries:
-        return sum(_nameless(entry, device) for entry in entries)
-    return 0
-
-
-def _nameless(entry: os.DirEntry[str], device: int) -> int:
-    """Bytes of a file without a name that one descriptor leads to."""
-    with contextlib.suppress(OSError):
-        found = entry.stat()
-        if stat.S_ISREG(found.st_mode) and not found.st_nlink and found.st_dev == device:
-            return found.st_blocks * 512
-    return 0
-
-
-def _descendants(leader: int, children: Mapping[int, Sequence[int]]) -> list[int]:
-    found = [leader]
-    for process in found:
-        found += children.get(process, ())
-    return found
+    Raises:
+        OSError: it can't be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - a descriptor, no path
+        return file.read()
