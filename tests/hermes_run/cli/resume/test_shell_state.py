@@ -38,14 +38,14 @@ def kill(request, process, prompts, endpoint, wait):
 def test_a_call_that_had_saved_its_state_and_was_cut_does_not_begin_from_that(
     kill, resume, endpoint, tool_call
 ):
-    """It is run again, and what it does to the shell is done once."""
+    """It is run again, and what it does to the shell is done once; the other is not let wait."""
     endpoint.answers["a"] = [
         [tool_call("terminal", "begin", command=BEGIN)],
         [tool_call("terminal", "move", command=MOVE), tool_call("terminal", "w", command=WAIT)],
         [tool_call("terminal", "look", command='echo "$PWD $X"')],
     ]
     kill()
-    done = resume()
+    done = resume("--tool-timeout", 2)
     assert done.code == 0, done.err
     place, count = json.loads(endpoint.asked[-1]["messages"][-1]["content"])["output"].split()
     assert (place.endswith("/sub"), place.endswith("/sub/sub"), count) == (True, False, "..")
