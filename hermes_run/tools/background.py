@@ -33,6 +33,9 @@ SCRIPT_S = 20.0
 SPARE_S = 1.0
 """A wait ends this long before the limit of its call."""
 
+MOST_CODE, MOST_BYTES = 255, 2**53
+STATES = ("running", "exited", "lost")
+
 HEAD_BYTES = 200
 _FRAME_BYTES = 400
 _KEY = "background.started"
@@ -190,10 +193,17 @@ async def _look(
     said = await _script(script, name, context, room=room, since=since, part=part)
     head, _, output = said.partition(b"\n")
     words = head.decode("ascii", "replace").split()
-    if len(words) != 5:  # somebody took its folder away
+    if len(words) != 5 or words[0] not in STATES:  # somebody took its folder away
         return _Look("lost", None, 0, 0, 0, b"")
-    code, oldest, total, lines = (int(w) if w.isdecimal() else None for w in words[1:])
-    return _Look(words[0], code, oldest or 0, total or 0, lines or 0, output)
+    code = _number(words[1], MOST_CODE)
+    oldest, total, lines = (_number(word, MOST_BYTES) or 0 for word in words[2:])
+    return _Look(words[0], code, oldest, total, lines, output)
+
+
+def _number(word: str, most: int) -> int | None:
+    """Read a number, if it is one that can be: what comes from a sandbox may be anything."""
+    number = int(word) if word.isdecimal() and len(word) <= len(str(most)) else None
+    return None if number is None or number > most else number
 
 
 async def _script(script: str, name: str, context: Context, **values: object) -> bytes:

@@ -71,6 +71,10 @@ BROKEN_CODE = 70
 """What the worker exits with where it fails by itself."""
 
 
+_Size = Annotated[int, Meta(ge=0, le=2**53)]
+"""Of output, in bytes; no sandbox has written more, whatever it says."""
+
+
 class _Interpreter(msgspec.Struct):
     """A session's interpreter: the number of its next request, 0 where none is running."""
 
@@ -84,9 +88,9 @@ class _Answer(msgspec.Struct, frozen=True):
 
     failed: bool
     why: Literal["time", "flood"] | None
-    code: int | None
-    head: int
-    size: int
+    code: Annotated[int, Meta(ge=-255, le=255)] | None
+    head: _Size
+    size: _Size
 
 
 def expect(state: dict[str, object]) -> None:

@@ -93,6 +93,25 @@ async def test_a_command_that_somebody_killed_with_its_shell_is_lost(said, start
     assert (await said("process", action="poll", session_id=name))["status"] == "lost"
 
 
+@pytest.mark.parametrize("code", ["256", "-1", "1" * 30, "9" * 5000, "1 2", "x"])
+async def test_an_exit_code_that_no_command_has_is_none(said, start, code):
+    """The file that it is read from can be written by every command."""
+    name = await start("true")
+    await said("process", action="wait", session_id=name)
+    await said("terminal", command=f"echo {code} > $(echo $TMPDIR/.hermes-*/p1/exit)")
+    assert (await said("process", action="poll", session_id=name))["exit_code"] is None
+
+
+@pytest.mark.parametrize("size", ["9" * 15, "9" * 40])
+async def test_a_size_that_no_output_has_is_bounded(said, start, size):
+    """It is read from a name that every command can choose."""
+    name = await start("true")
+    await said("process", action="wait", session_id=name)
+    await said("terminal", command=f"cd $TMPDIR/.hermes-*/p1; echo x >out.{size}")
+    polled = await said("process", action="poll", session_id=name)
+    assert len(polled["output"]) < 100
+
+
 async def test_a_number_that_now_belongs_to_another_process_is_not_signalled(said, start):
     """The time of the start tells them apart."""
     name = await start("echo on")

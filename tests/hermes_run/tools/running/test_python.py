@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from hermes_run.sandboxes.plain import open_plain
+from hermes_run.sandboxes.protocol import Finished
 from hermes_run.tools import python as pythons
 from hermes_run.tools.python import ANEW, ANEW_FLAG
 from hermes_run.tools.tool import Bounds, Context
@@ -260,3 +261,25 @@ async def test_an_interpreter_that_is_replaced_is_ended_with_what_it_runs(use, c
 def runs(pid):
     """Tell whether a process is there and has not ended."""
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+LIES = {
+    "a_code": {"code": 10**30},
+    "a_code_below_all": {"code": -(10**30)},
+    "a_size": {"size": 2**60},
+    "a_size_below_zero": {"size": -1},
+    "a_head_below_zero": {"head": -1},
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_an_answer_that_no_interpreter_gives_is_none(lie):
+    """Whoever runs code can write it instead; nothing of it comes into the record."""
+    true = {"failed": False, "why": None, "code": None, "head": 1, "size": 1}
+    said = json.dumps(true | LIES[lie]).encode() + b"\nx"
+    finished = Finished(output=said, size=len(said), exit_code=0)
+    assert pythons._answered(finished, 10.0, 1000) is None
+    whole = msgspec.structs.replace(finished, output=json.dumps(true).encode() + b"\nx")
+    answered = pythons._answered(whole, 10.0, 1000)
+    assert answered is not None
+    assert answered.content == "x"
