@@ -15,7 +15,7 @@ from hermes_run.sandboxes.protocol import Command, Finished
 from hermes_run.tools.background import start
 from hermes_run.tools.call import failure
 from hermes_run.tools.schema import tool
-from hermes_run.tools.shell import forget, going_on, slot
+from hermes_run.tools.shell import forget, passed_on, slot
 from hermes_run.tools.tool import Context, Output
 from recorder.messages import Status
 
@@ -61,7 +61,7 @@ async def _run(line: str, seconds: int | None, workdir: str | None, context: Con
     with slot(context) as number:
         finished = await context.sandbox.run(
             Command(
-                going_on(line, number, context, elsewhere=elsewhere),
+                await passed_on(line, number, context, elsewhere=elsewhere),
                 timeout_s=limit,
                 limit=bounds.output_bytes,
                 directory=workdir or ".",

@@ -88,10 +88,28 @@ async def test_a_command_that_cannot_start_there_is_not_run(use, said, workspace
     assert [path.name for path in workspace.iterdir()] == ["file"]
 
 
-@pytest.mark.parametrize("command", ["echo \0", ":" * 200_000])
+@pytest.mark.parametrize("command", ["echo \0", ":" * 1_000_001])
 async def test_a_command_that_no_shell_takes_is_an_error(use, command):
-    """A NUL, or more than the system passes on."""
+    """A NUL, or more than anybody should write there."""
     assert (await use("terminal", command=command)).status == "error"
+
+
+async def test_a_command_that_is_too_long_says_its_own_size(use, said):
+    """And what to use instead."""
+    output = await use("terminal", command="x" * 1_000_001)
+    assert "it has 1,000,001 bytes and can have 1,000,000" in said(output)
+    assert "write_file" in said(output)
+
+
+@pytest.mark.parametrize("count", [1_400, 8_000])
+async def test_a_long_here_document_is_taken_as_it_is(use, workspace, count):
+    """Quotes and backslashes may make it longer than a command line can be."""
+    body = "print('a', \"b\") # 'it' 'x' $y `z` \\n \\0047 \u00e9\n" * count
+    end = "EOF\nexport DONE=1\ntrap 'echo bye' EXIT\nnosuch"
+    output = await use("terminal", command=f"cat > big.txt <<'EOF'\n{body}{end}")
+    assert (workspace / "big.txt").read_text() == body
+    assert f"line {count + 5}: nosuch: command not found\nbye\n" in report(output)["output"]
+    assert report(await use("terminal", command="echo $DONE"))["output"] == "1\n"
 
 
 async def test_output_that_is_no_text_is_shown_as_far_as_it_is(use):

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from hermes_run.sandboxes.fencing import VARIABLE
 from hermes_run.tools import shell as shells
+from hermes_run.tools import shell_scripts
 from hermes_run.tools.shell import going_on, slot
 from hermes_run.tools.tool import Bounds, Context
 
@@ -129,6 +130,15 @@ def test_what_the_shell_says_names_the_line_of_the_command(tmp_path):
     assert run(tmp_path, ":\n:\nnosuch") == "bash: line 3: nosuch: command not found\n"
 
 
+def test_a_virtual_environment_is_left_again(tmp_path):
+    """What its script for leaving needs is no exported variable."""
+    (tmp_path / "tmp").mkdir()
+    enter = "_OLD_VIRTUAL_PATH=$PATH; PATH=/venv:$PATH; deactivate() { PATH=$_OLD_VIRTUAL_PATH; }"
+    run(tmp_path, f"{enter}; unrelated=1")
+    assert run(tmp_path, "echo $PATH$unrelated; deactivate") == "/venv:/usr/bin:/bin\n"
+    assert run(tmp_path, "echo $PATH") == "/usr/bin:/bin\n"
+
+
 @pytest.mark.parametrize("program", ["bash", "sh"])
 @settings(max_examples=25, deadline=None)
 @given(lines=st.lists(TEXT, min_size=2, max_size=4))
@@ -186,7 +196,7 @@ def test_few_states_are_kept_and_always_the_one_a_command_began_from(tmp_path, p
     run(tmp_path, "export X=0", program, step=0)
     for step in range(3, 50, 3):
         run(tmp_path, f"export X={step}", program, step=step)
-        assert len(states(tmp_path, program)) <= shells.OLD + 2
+        assert len(states(tmp_path, program)) <= shell_scripts.OLD + 2
         assert run(tmp_path, "echo $X", program, step=step) == f"{step - 3}\n"
 
 
@@ -230,7 +240,7 @@ def test_a_folder_that_is_gone_is_said_and_the_workspace_taken(tmp_path, program
 def test_a_state_that_cannot_be_kept_is_said(tmp_path):
     """Here the folder is a file."""
     (tmp_path / "tmp").write_text("")
-    assert run(tmp_path, "export X=1") == f"{shells.UNSAVED}\n"
+    assert run(tmp_path, "export X=1") == f"{shell_scripts.UNSAVED}\n"
 
 
 @pytest.mark.parametrize("program", ["bash", "sh"])
@@ -242,7 +252,7 @@ def test_a_shell_that_is_expected_and_not_there_is_said_to_be_new(tmp_path, prog
     shells.expect(context.state)
     line = f"export TMPDIR={tmp_path}/tmp; {going_on('echo on', 0, context)}"
     done = subprocess.run([program, "-c", line], capture_output=True, check=True)
-    assert done.stdout.decode() == f"{shells.ANEW}\non\n"
+    assert done.stdout.decode() == f"{shell_scripts.ANEW}\non\n"
     assert not shells.expected(context)
 
 
