@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import anyio
 
+from hermes_run.agent import Agent
 from hermes_run.config import Settings
 from hermes_run.decide import time_over
 from hermes_run.errors import SandboxError, UsageError, leaves
 from hermes_run.job import Job
 from hermes_run.limits import Limits, elapsed
-from hermes_run.loop import Agent, drive
+from hermes_run.loop import drive
 from hermes_run.models.dialects.reading import NONE
 from hermes_run.models.dialects.typed import Tools
 from hermes_run.models.dialects.writing import write_tools
@@ -18,6 +19,7 @@ from hermes_run.plan import Plan
 from hermes_run.refusals import Repeats
 from hermes_run.retry import Backoff
 from hermes_run.tools.belongings import Belongings, open_belongings
+from hermes_run.tools.foreign import go_on_after
 from hermes_run.tools.remembering import remembered
 from hermes_run.tools.tool import Bounds, Context
 from hermes_run.workspace import Place, open_workspace
@@ -29,6 +31,8 @@ from recorder.session import Session
 
 _END_S = 30.0
 """How long a session that was cancelled may take to record its end, in seconds."""
+
+_NO_END = "the session was left before its end"
 
 
 async def attempt(job: Job, plan: Plan) -> Session:
@@ -67,11 +71,15 @@ async def _run(recording: Recording, job: Job, plan: Plan) -> None:
     with anyio.move_on_after(left) as clock:
         try:
             await _work(recording, job, plan, held)
-        except Exception as error:  # noqa: BLE001  # whatever broke a session ends that session only
+        # Whatever broke a session ends that session only; also a cancellation that is not its own.
+        except BaseException as error:  # noqa: BLE001 - all of it becomes a fact
+            await go_on_after(error)
             await _end_broken(recording, plan, error)
     if clock.cancelled_caught and recording.session.ended is None:
         end = time_over(recording.session, held=held.is_set())
         await _end(recording, plan, end.outcome, reason=end.reason, error=end.error)
+    elif recording.session.ended is None:
+        await _end(recording, plan, "tool_error", reason="internal", error=_NO_END)
 
 
 async def _begin(recording: Recording, job: Job, plan: Plan) -> None:
@@ -106,7 +114,7 @@ async def _work(recording: Recording, job: Job, plan: Plan, held: anyio.Event) -
                 await drive(recording, agent)
 
 
-async def _end_broken(recording: Recording, plan: Plan, error: Exception) -> None:
+async def _end_broken(recording: Recording, plan: Plan, error: BaseException) -> None:
     """Record that the environment broke.
 
     Raises:

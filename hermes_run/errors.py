@@ -6,6 +6,7 @@
     ├── UsageError            the caller's: options, settings or input files that can't be used
     ├── EndpointError         the endpoint's: an attempt gave no usable reply
     ├── SandboxError          the machine's: a workspace or a sandbox can't be had
+    ├── ToolError             a tool's: it raised what would have ended its caller
     └── NotAskedError         nobody's: the run is stopping, and nothing was sent
 """
 
@@ -31,6 +32,10 @@ class UsageError(HermesRunError):
 
 class SandboxError(HermesRunError):
     """A workspace or a sandbox can't be made, or broke."""
+
+
+class ToolError(HermesRunError):
+    """A tool raised what is no ``Exception``, and would have ended its caller; the cause is it."""
 
 
 class EndpointError(HermesRunError):

@@ -8,6 +8,8 @@ only missing and repeated ids are replaced, because results are matched by them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from hermes_run.models.pieces import join
@@ -64,18 +66,7 @@ class Drafts:
 
     def calls(self) -> tuple[ToolCall, ...]:
         """Give the calls as they stand, each with an id that no other one has."""
-        taken = {draft.id for draft in self._all}
-        used: set[str] = set()
-        number = 0
-        calls: list[ToolCall] = []
-        for draft in self._all:
-            call_id = draft.id
-            while not call_id or call_id in used:
-                candidate, number = f"call_{number}", number + 1
-                call_id = "" if candidate in taken else candidate
-            used.add(call_id)
-            calls.append(ToolCall(call_id, draft.name, join(draft.arguments)))
-        return tuple(calls)
+        return with_ids([ToolCall(each.id, each.name, join(each.arguments)) for each in self._all])
 
     def _begin(self, piece: _Piece) -> None:
         draft = _Draft(piece.id, piece.name, [piece.arguments], piece.arguments)
@@ -103,6 +94,22 @@ class Drafts:
     @property
     def _last(self) -> _Draft | None:
         return self._all[-1] if self._all else None
+
+
+def with_ids(calls: Sequence[ToolCall]) -> tuple[ToolCall, ...]:
+    """Give *calls*, each with an id that no other of them has; the first keeps what several had."""
+    taken = {call.id for call in calls}
+    used: set[str] = set()
+    number = 0
+    named: list[ToolCall] = []
+    for call in calls:
+        call_id = call.id
+        while not call_id or call_id in used:
+            candidate, number = f"call_{number}", number + 1
+            call_id = "" if candidate in taken else candidate
+        used.add(call_id)
+        named.append(ToolCall(call_id, call.name, call.arguments))
+    return tuple(named)
 
 
 def _begins_another(draft: _Draft, piece: _Piece) -> bool:

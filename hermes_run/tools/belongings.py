@@ -21,6 +21,7 @@ from anyio.abc import TaskGroup
 from anyio.lowlevel import current_token
 
 from hermes_run.errors import UsageError, leaves
+from hermes_run.tools.foreign import go_on_after, ordinary
 from hermes_run.tools.threads import in_thread
 
 CLOSE_S = 5.0
@@ -50,7 +51,8 @@ class Belongings:
 
         Raises:
             UsageError: the session is over.
-            BaseException: whatever the opening raised.
+            ToolError: the opening raised what is no ``Exception``.
+            Exception: whatever else the opening raised.
         """
         if self._closed:
             raise UsageError(f"{name} can't be opened: the session is over")
@@ -68,7 +70,8 @@ class Belongings:
 
         Raises:
             UsageError: the session is over.
-            BaseException: whatever the opening raised.
+            ToolError: the opening raised what is no ``Exception``.
+            Exception: whatever else the opening raised.
         """
         return from_thread.run(partial(self.keep, name, make), token=self._loop)
 
@@ -93,9 +96,10 @@ class Belongings:
                     holding.value = value
                     holding.ready.set()
                     await holding.leave.wait()
-        except BaseException as error:
-            if not _is_foreign(error):
-                raise
+        # Nobody cancels this task but through the scope, which keeps that to itself: whatever
+        # comes out of it is what is held, or the end of the program.
+        except BaseException as error:  # noqa: BLE001 - all of it becomes a fact
+            await go_on_after(error)
             self._note(holding, error)
         finally:
             if self._held.get(holding.name) is holding and not self._closed:
@@ -107,7 +111,7 @@ class Belongings:
 
     def _note(self, holding: _Holding, error: BaseException) -> None:
         if not holding.ready.is_set():
-            holding.failure = leaves(error)[0]
+            holding.failure = ordinary(leaves(error)[0])
             return
         doing = "closing" if holding.leave.is_set() else "holding"
         _log.warning("%s %s failed", doing, holding.name, exc_info=error)
@@ -121,7 +125,7 @@ class _Holding:
         self.scope = anyio.CancelScope(shield=True)
         self.ready, self.leave, self.gone = anyio.Event(), anyio.Event(), anyio.Event()
         self.value: Any = None
-        self.failure: BaseException | None = None
+        self.failure: Exception | None = None
 
 
 @asynccontextmanager
@@ -155,9 +159,3 @@ async def _entered(
         yield value
     finally:
         await in_thread(partial(manager.__exit__, None, None, None))
-
-
-def _is_foreign(error: BaseException) -> bool:
-    """Tell whether this is a fault of what is held, and not the end of the program."""
-    ours = (anyio.get_cancelled_exc_class(), KeyboardInterrupt, GeneratorExit)
-    return not any(isinstance(each, ours) for each in leaves(error))

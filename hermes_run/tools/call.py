@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Annotated
 
 import anyio
 import msgspec
@@ -11,6 +12,7 @@ from hermes_run.decide import SANDBOX_BROKE
 from hermes_run.errors import SandboxError, leaves
 from hermes_run.sandboxes.clip import cut
 from hermes_run.tools.arguments import Refused, check, closest
+from hermes_run.tools.foreign import go_on_after, said
 from hermes_run.tools.tool import Context, Output, Tool
 from hermes_run.tools.toolbox import Toolbox
 from recorder.json_text import encode
@@ -20,6 +22,9 @@ GRACE_S = 5.0
 """How long past its limit a tool may take to end by itself, which keeps what it had so far."""
 
 NAMES_LISTED = 40
+_MOST = 2**53 - 1
+"""The largest integer that all who read JSON read alike."""
+
 ERROR_BYTES = 3_000
 """The longest text of a failure: it may quote what the model wrote, and that may be anything."""
 
@@ -57,32 +62,38 @@ async def _run(tool: Tool, arguments: dict[str, Json], context: Context) -> Outp
     limit = context.bounds.timeout_s
     with anyio.move_on_after(limit + min(limit, GRACE_S)):
         try:
-            output = await tool.run(arguments, context)
-            return msgspec.structs.replace(output, content=_text(output.content))
-        # A tool is foreign code: all that it raises is a fact for the model, also SystemExit and
-        # the panics of native extensions, which are no Exception.
-        except BaseException as error:
-            if _is_ours(error):
-                raise
+            return _well_formed(await tool.run(arguments, context))
+        # A tool is foreign code: all that it raises is a fact for the model, also SystemExit, the
+        # panics of native extensions and a cancellation that is not ours, which are no Exception.
+        except BaseException as error:  # noqa: BLE001 - all of it becomes a fact
+            await go_on_after(error)
             return _failed(error)
     return failure(f"{tool.name} was stopped at its limit of {limit:g} s", "timeout")
 
 
-def _is_ours(error: BaseException) -> bool:
-    """Tell whether this ends the caller and not only the tool."""
-    ours = (anyio.get_cancelled_exc_class(), KeyboardInterrupt, GeneratorExit)
-    return any(isinstance(each, ours) for each in leaves(error))
+class _Fields(msgspec.Struct, frozen=True):
+    """What an output may hold besides its content, as a record can keep it."""
+
+    status: Status
+    bytes: Annotated[int, msgspec.Meta(ge=0, le=_MOST)] | None
+    exit_code: Annotated[int, msgspec.Meta(ge=-_MOST, le=_MOST)] | None
+    flags: tuple[str, ...]
+
+
+def _well_formed(output: Output) -> Output:
+    """Give *output* with its content as text.
+
+    Raises:
+        Exception: it is not what an output may be, whichever way.
+    """
+    fields = msgspec.convert(output, _Fields, from_attributes=True)
+    "".join(fields.flags).encode()  # not every string can be written
+    return Output(content=_text(output.content), **msgspec.structs.asdict(fields))
 
 
 def _failed(error: BaseException) -> Output:
-    first = leaves(error)[0]
-    try:
-        said = str(first)
-    except Exception:  # noqa: BLE001 - foreign code once more: the failure is known by its type
-        said = ""
-    text = f"{type(first).__name__}: {said}" if said else type(first).__name__
-    flags = (SANDBOX_BROKE,) if isinstance(first, SandboxError) else ()
-    return failure(text, flags=flags)
+    broke = isinstance(leaves(error)[0], SandboxError)
+    return failure(said(error), flags=(SANDBOX_BROKE,) if broke else ())
 
 
 def _text(content: Json) -> str:

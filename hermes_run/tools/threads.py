@@ -17,6 +17,8 @@ import anyio
 from anyio import from_thread
 from anyio.lowlevel import RunVar, current_token
 
+from hermes_run.tools.foreign import ordinary
+
 AT_ONCE = 64
 """Plain functions that run at once; the others wait, and their time runs."""
 
@@ -24,7 +26,12 @@ _places: RunVar[anyio.CapacityLimiter] = RunVar("hermes_run.tools.threads")
 
 
 async def in_thread(function: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever it returns
-    """Give what *function* returns, or raise what it raises; a cancelled call leaves it behind."""
+    """Give what *function* returns, or raise what it raises; a cancelled call leaves it behind.
+
+    Raises:
+        ToolError: it raised what is no ``Exception``. In a thread of its own nothing can mean that
+            the caller is cancelled, or that somebody wants the program to end.
+    """
     loop, done = current_token(), anyio.Event()
     context = contextvars.copy_context()
     result: list[Any] = []
@@ -43,7 +50,7 @@ async def in_thread(function: Callable[[], Any]) -> Any:  # noqa: ANN401 - whate
         threading.Thread(target=work, name="hermes-run tool", daemon=True).start()
         await done.wait()
     if failure:
-        raise failure[0]
+        raise ordinary(failure[0])
     return result[0]
 
 

@@ -51,7 +51,8 @@ class Context(msgspec.Struct, frozen=True):
 
         Raises:
             UsageError: the session is over, or this context belongs to none.
-            BaseException: whatever the opening raised.
+            ToolError: the opening raised what is no ``Exception``.
+            Exception: whatever else the opening raised.
         """
         return await self._owner().keep(name, make)
 
@@ -60,7 +61,8 @@ class Context(msgspec.Struct, frozen=True):
 
         Raises:
             UsageError: the session is over, or this context belongs to none.
-            BaseException: whatever the opening raised.
+            ToolError: the opening raised what is no ``Exception``.
+            Exception: whatever else the opening raised.
         """
         return self._owner().keep_sync(name, make)
 

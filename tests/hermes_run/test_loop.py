@@ -9,9 +9,10 @@ from typing import Any
 import anyio
 import pytest
 
+from hermes_run.agent import Agent
 from hermes_run.brake import Brake
 from hermes_run.failure import Failure
-from hermes_run.loop import Agent, drive
+from hermes_run.loop import drive
 from hermes_run.models.scripted import Scripted
 from hermes_run.models.wire import Transcript
 from hermes_run.sandboxes.plain import open_plain

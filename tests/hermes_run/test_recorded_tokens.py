@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hermes_run.agent import Agent
 from hermes_run.brake import Brake
-from hermes_run.loop import Agent, drive
+from hermes_run.loop import drive
 from hermes_run.models.protocol import Reply
 from hermes_run.models.scripted import Scripted
 from hermes_run.models.wire import Transcript

@@ -21,6 +21,7 @@ from hermes_run.tools.schema import tool
 from hermes_run.tools.tool import Context, Tool
 from hermes_run.workspace import folder_name
 from recorder.archive import Archive
+from recorder.events import ToolStarted
 from recorder.messages import ToolCall
 from recorder.opening import reopen_record
 from recorder.run_directory import own_existing
@@ -120,15 +121,56 @@ async def test_a_call_that_was_cut_runs_again_as_if_it_never_had(crashed: Path, 
 async def test_a_turn_that_was_cut_runs_again_in_the_workspace_from_before_it(
     crash, sessions, again: Again, tmp_path: Path
 ):
-    """Of its calls none is recorded, those that had taken effect included; each does so once."""
-    cut, script = Cut(others=2), [asks("before"), asks("one", "cut", "two")]
+    """Of its calls none is recorded, those that had taken effect included; each does so once.
+
+    The one that was still waiting was never started.
+    """
+    cut, script = Cut(), [asks("before"), asks("one", "cut", "two")]
     await crash([ROW], script, [append(cut)], cut.reached)
     assert results(sessions()["a-0"]) == [("ok", "before")]
     session = await again(["done"], keep_workspaces=True)
     assert [status for status, _ in results(session)] == ["ok"] * 4
     log = (tmp_path / "run" / "workspaces" / "a-0" / "log").read_text()
-    assert log.startswith("before")
-    assert sorted(log.removeprefix("before")) == sorted("onecuttwo")
+    assert log == "beforeonecuttwo"
+    assert [started.attempt for started in _starts(session)] == [1, 1, 1, 2, 2, 1]
+
+
+def _starts(session: Session) -> list[ToolStarted]:
+    steps = [turn for turn in session.turns if isinstance(turn, Step)]
+    return [started for step in steps for started in step.started]
+
+
+@pytest.mark.parametrize(("cut_at", "log"), [("append", "onecut"), ("send", "one")])
+async def test_what_was_done_before_an_effect_outside_is_not_done_again(
+    crash, again: Again, sessions, tmp_path: Path, cut_at: str, log: str
+):
+    """It is recorded by then: the effect can't be taken back together with it.
+
+    After the effect there is another copy of the workspace, so that what was cut there runs again.
+    """
+    cut, sent = Cut(), []
+
+    def send(cut: Cut | None) -> Tool:
+        @tool(effect="external", name="send")
+        async def run() -> str:
+            """Send something."""
+            sent.append(1)
+            if cut:
+                await cut.pass_by("cut")
+            return "sent"
+
+        return run
+
+    one, two = asks("one", "cut").calls
+    script = [Reply(calls=(one, ToolCall("send", "send", "{}"), two))]
+    tools = [append(cut), send(cut if cut_at == "send" else None)]
+    await crash([ROW], script, tools, cut.reached)
+    before = [("ok", "one"), ("ok", "sent")] if cut_at == "append" else [("ok", "one")]
+    assert results(sessions()["a-0"]) == before
+    session = await again(["done"], keep_workspaces=True)
+    assert results(session) == before + [("ok", "onecut")] * (cut_at == "append")
+    assert (tmp_path / "run" / "workspaces" / "a-0" / "log").read_text() == log
+    assert sent == [1]
 
 
 async def test_where_the_folder_is_kept_the_model_is_told(crashed: Path, again: Again):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import threading
 import anyio
 import pytest
 
+from hermes_run.errors import ToolError
 from hermes_run.tools.threads import in_thread
 
 
@@ -28,13 +30,27 @@ async def test_a_function_gives_its_result_from_another_thread():
 
 
 async def test_what_a_function_raises_is_raised_where_it_is_awaited():
-    """Also what is no Exception."""
+    """As it is."""
+
+    def fail() -> None:
+        raise KeyError(3)
+
+    with pytest.raises(KeyError):
+        await in_thread(fail)
+
+
+@pytest.mark.parametrize(
+    "error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), asyncio.CancelledError()]
+)
+async def test_what_would_end_the_program_is_an_ordinary_error_from_a_thread(error):
+    """Nobody cancels a thread, and nobody presses a key in it."""
 
     def leave() -> None:
-        raise SystemExit(3)
+        raise error
 
-    with pytest.raises(SystemExit):
+    with pytest.raises(ToolError, match=type(error).__name__) as caught:
         await in_thread(leave)
+    assert caught.value.__cause__ is error
 
 
 STUCK = """
