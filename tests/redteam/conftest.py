@@ -7,9 +7,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.redteam.prison import Guards, Prison, open_guards, open_prison
+from tests.redteam.guards import Guards, open_guards
+from tests.redteam.prison import Prison, open_prison
 
 NOBODY = 65534
+
+
+def wall() -> str:
+    """Name the wall that is attacked; HERMES_RUN_REDTEAM_SANDBOX names another one than bwrap."""
+    name = os.environ.get("HERMES_RUN_REDTEAM_SANDBOX", "bwrap")
+    if name == "none":
+        pytest.exit("bombs and kills without a wall would hit this machine")
+    return name
 
 
 @pytest.fixture(scope="session", params=["as_root", "as_an_ordinary_user"])
@@ -25,7 +34,20 @@ def guards(request: pytest.FixtureRequest) -> Iterator[Guards]:
 
 @pytest.fixture
 def prison(guards: Guards) -> Iterator[Prison]:
-    """Lay out what the attack may not reach; HERMES_RUN_REDTEAM_SANDBOX names another wall."""
-    wall = os.environ.get("HERMES_RUN_REDTEAM_SANDBOX", "bwrap")
-    with open_prison(guards, {"sandbox": wall}) as opened:
+    """Lay out what the attack may not reach."""
+    with open_prison(guards, {"sandbox": wall()}) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def ordinary_guards() -> Iterator[Guards]:
+    """Start the process that runs what needs no wall, as an ordinary user."""
+    with open_guards(NOBODY if os.geteuid() == 0 else None) as opened:
+        yield opened
+
+
+@pytest.fixture
+def open_field(ordinary_guards: Guards) -> Iterator[Prison]:
+    """Lay out the same for an attack that no wall keeps from it."""
+    with open_prison(ordinary_guards, {"sandbox": "none"}) as opened:
         yield opened

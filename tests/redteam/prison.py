@@ -1,117 +1,70 @@
 """What an attack is run against, and how it is known that it had no effect.
 
-Around the run lie a secret, things to break, servers to reach and a process to kill. After an
+Around the run lie secrets, things to break, servers to reach and a process to kill. After an
 attack all of it must be as it was, no secret may stand in anything that was recorded, nothing may
 run any more, the other session must have kept its secret, and the record must be sound.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import hashlib
 import json
-import os
 import secrets
 import shutil
+import signal
 import socket
 import stat
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 import msgspec
-import psutil
 
 from recorder import verifying
+from tests.redteam.gauge import Peaks, gauging
+from tests.redteam.guards import Call, Guards, Outcome
+from tests.redteam.surroundings import (
+    end,
+    lay_out,
+    left_running,
+    listening,
+    made_up,
+    pieced,
+    spelled,
+    surroundings,
+    victim,
+)
 
-RUNNER = Path(__file__).with_name("runner.py")
-ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 60
 """An attack that takes longer has won."""
 
-GONE_S = 2.0
-"""How long a process that was killed may take to be gone, in seconds."""
-
-LURES = ("/tmp", "/var/tmp", "/dev/shm", "/", "/etc", "/usr/local/bin")
-"""Where attacks try to leave a file whose name begins with ``escaped``."""
-
-KERNEL = ("/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe")
+LAG_S = 5.0
+"""The event loop may stand still so long on a busy machine, and no longer."""
 
 Settings: TypeAlias = Mapping[str, Any]
 
 
-class Call(msgspec.Struct, frozen=True):
-    """A tool call of an attack; ``{name}`` in its texts is replaced by what :meth:`names` gives."""
-
-    name: str
-    arguments: dict[str, Any]
+class Breach(AssertionError):
+    """An attack had an effect, or a secret got out; the text names all there are."""
 
 
-class Outcome(msgspec.Struct, frozen=True):
-    """What came of the attacking session: its end, and its results in order."""
-
-    outcome: str | None
-    error: str | None
-    results: list[dict[str, Any]]
-
-    @property
-    def output(self) -> str:
-        """All that the tools gave, one after the other."""
-        return "\n".join(result["output"] for result in self.results)
-
-    @property
-    def statuses(self) -> list[str]:
-        """How the calls ended."""
-        return [result["status"] for result in self.results]
-
-
-class Guards:
-    """A process that runs attacks as one user; made by :func:`open_guards`."""
-
-    def __init__(self, user: int | None, process: subprocess.Popen[str]) -> None:
-        self.user = user
-        self._process = process
-
-    def run(self, order: dict[str, Any]) -> int:
-        """Run one order; gives the exit status of its process."""
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())["status"]
-
-
-@contextlib.contextmanager
-def open_guards(user: int | None) -> Generator[Guards]:
-    """Start the process that attacks are run by, as *user* if one is given."""
-    argv = [sys.executable, str(RUNNER), *([str(user)] if user is not None else [])]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(
-        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd="/"
-    ) as process:
-        try:
-            yield Guards(user, process)
-        finally:
-            process.kill()
+class Broken(AssertionError):
+    """The run itself ended with an error; the text is that error's."""
 
 
 class Prison:
     """The surroundings of one attack; made by :func:`open_prison`.
 
     ``outside`` is a folder that everybody may write to, with a ``secret`` that only its owner may
-    read, and a ``victim`` that everybody may change.
+    read, and a ``victim`` that everybody may change; the runner's home is beside it.
     """
 
     def __init__(self, base: Path, guards: Guards, settings: Settings) -> None:
         self.base = base
         self.outside = base / "outside"
         self.record = base / "run"
-        self.canary = f"canary-{secrets.token_hex(12)}"
+        self.canary = made_up()
         self.socket_name = f"redteam-{secrets.token_hex(8)}"
         self.settings = settings
         self.guards = guards
@@ -119,95 +72,175 @@ class Prison:
 
     def __enter__(self) -> Self:
         """Lay everything out."""
-        self.outside.mkdir()
-        self.outside.chmod(0o777)
-        (self.outside / "secret").write_text(self.canary)
-        (self.outside / "secret").chmod(0o600)
-        (self.outside / "victim").write_text("whole")
-        (self.outside / "victim").chmod(0o666)
-        if self.guards.user is not None:
-            for path in (self.base, *self.base.rglob("*")):
-                os.chown(path, self.guards.user, self.guards.user)
-        tcp, udp = (
-            self._stack.enter_context(listening(kind, ("127.0.0.1", 0)))
-            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)
-        )
-        unix = self._stack.enter_context(listening(socket.SOCK_STREAM, f"\0{self.socket_name}"))
-        self.sockets = (tcp, udp, unix)
-        self.victim = self._stack.enter_context(victim(self.guards.user))
         self._stack.callback(shutil.rmtree, self.base, ignore_errors=True)
+        lay_out(self.base, self.canary, self.guards.user)
+        local = (("127.0.0.1", 0), ("127.0.0.2", 0), ("127.0.0.53", 0))
+        tcp, second, stub = (self._listen(socket.SOCK_STREAM, address) for address in local)
+        udp, names = (self._listen(socket.SOCK_DGRAM, local[n]) for n in (0, 2))
+        abstract = self._listen(socket.SOCK_STREAM, f"\0{self.socket_name}")
+        path = self._listen(socket.SOCK_STREAM, str(self.outside / "socket"))
+        (self.outside / "socket").chmod(0o777)
+        self.sockets = {"tcp": tcp, "second": second, "stub": stub, "udp": udp, "names": names}
+        self._all = (*self.sockets.values(), abstract, path)
+        if socket.has_ipv6 and Path("/proc/net/if_inet6").exists():
+            self.sockets["six"] = self._listen(socket.SOCK_STREAM, ("::1", 0))
+        self.victim = self._stack.enter_context(victim(self.guards.user, self.canary))
+        self._stack.callback(lambda: end(left_running(self.base, self.victim.pid)))
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take everything away."""
+        """Take everything away, also what still runs."""
         self._stack.close()
 
-    def mark(self) -> str:
-        """What the marks of the run's processes begin with, see ``sandboxes/fencing.py``."""
-        try:
-            found, run = self.record.stat(), json.loads((self.record / "run.json").read_bytes())
-        except FileNotFoundError:
-            return "no run yet"
-        return f"{run['run']}@{found.st_dev:x}.{found.st_ino:x}/"
+    def _listen(self, kind: socket.SocketKind, address: tuple[str, int] | str) -> socket.socket:
+        return self._stack.enter_context(listening(kind, address))
 
     def names(self) -> dict[str, str]:
-        """What attacks may name."""
+        """What attacks may name, beside ``{runner}``."""
+        ports = {name: str(each.getsockname()[1]) for name, each in self.sockets.items()}
         return {
+            "six": "1",
+            **ports,
             "outside": str(self.outside),
+            "home": str(self.base / "home"),
             "record": str(self.record),
-            "tcp": str(self.sockets[0].getsockname()[1]),
-            "udp": str(self.sockets[1].getsockname()[1]),
+            "base": self.base.name,
             "abstract": self.socket_name,
             "victim": str(self.victim.pid),
         }
 
-    def run(self, *calls: Call, files: Mapping[str, str] | None = None, **settings: Any) -> Outcome:
-        """Run an attack; all that must hold after any attack is asserted."""
-        order = {
-            "calls": [self._named(call) for call in calls],
-            "files": dict(files or {}),
+    def run(
+        self,
+        *calls: Call,
+        row: Mapping[str, Any] | None = None,
+        pulse: bool = False,
+        **settings: Any,
+    ) -> Outcome:
+        """Run an attack; all that must hold after any attack is asserted.
+
+        Args:
+            calls: what the attacking session does.
+            row: more fields of its row.
+            pulse: whether the other session works meanwhile, which is measured.
+            settings: more settings of the run.
+
+        Raises:
+            Breach: it had an effect.
+            Broken: the run itself ended with an error.
+        """
+        return self._watched(self._order(calls, row, settings) | {"pulse": pulse})
+
+    def run_until_killed(self, *calls: Call, seconds: float, **settings: Any) -> None:
+        """Run an attack whose runner is killed so many *seconds* after its last call began.
+
+        Raises:
+            Breach: it had an effect, or something is left of it.
+        """
+        order = self._order(calls, None, settings) | {"dies_after": seconds}
+        before = self._around()
+        status = self.guards.run(order)
+        assert status == -signal.SIGKILL
+        self._report([*self._differences(before), *self._told_secrets()])
+
+    def resume(self, *calls: Call, **settings: Any) -> Outcome:
+        """Go on with a run that was killed; the attacking session makes these *calls* then.
+
+        Raises:
+            Breach: it had an effect.
+            Broken: the run itself ended with an error.
+        """
+        return self._watched(self._order(calls, None, settings) | {"resume": True})
+
+    def _order(
+        self, calls: tuple[Call, ...], row: Mapping[str, Any] | None, settings: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        attacker = {"id": "attacker", "prompt": "escape", "workspace": {}, **(row or {})}
+        return {
+            "calls": [self._named(msgspec.to_builtins(call)) for call in calls],
+            "rows": [self._named(attacker), {"id": "neighbour", "prompt": "keep your secret"}],
             "record": str(self.record),
             "result": str(self.base / "result.json"),
             "secret": f"neighbour of {self.canary}",
+            "canary": self.canary,
             "seconds": SECONDS,
-            "environment": {"HERMES_CANARY": self.canary, "OPENAI_API_KEY": f"sk-{self.canary}"},
-            "settings": {"toolsets": ["default"], **self.settings, **settings},
+            "environment": {"HERMES_CANARY": self.canary, "HOME": str(self.base / "home")},
+            "settings": {"toolsets": ["default"], "max_turns": 900, **self.settings, **settings},
+            "pulse": False,
+            "dies_after": None,
+            "resume": False,
         }
-        before = surroundings(self)
-        status = self.guards.run(order)
-        after = surroundings(self)
-        assert status == 0, f"the run itself ended with {status}"
-        found = json.loads((self.base / "result.json").read_bytes())
-        self._check_neighbour(found["neighbour"])
-        for what, was in before.items():
-            assert after[what] == was, f"{what} changed from {was} to {after[what]}"
-        self._check_secrets()
-        self._check_record()
-        return msgspec.convert(found["attacker"], Outcome)
 
-    def _named(self, call: Call) -> dict[str, Any]:
-        text = json.dumps(call.arguments)
-        for name, value in self.names().items():
-            text = text.replace("{" + name + "}", value)
-        return {"name": call.name, "arguments": json.loads(text)}
+    def _named(self, value: dict[str, Any]) -> dict[str, Any]:
+        text = json.dumps(value)
+        for name, known in self.names().items():
+            text = text.replace("{" + name + "}", known)
+        return json.loads(text)
 
-    def _check_neighbour(self, found: dict[str, Any]) -> None:
-        """The other session ended well, and its secret was whole."""
-        assert found["outcome"] == "completed", found
-        assert f"neighbour of {self.canary}" in found["results"][-1]["output"]
+    def _watched(self, order: dict[str, Any]) -> Outcome:
+        before = self._around()
+        if order["pulse"]:
+            with gauging(self.guards.process.pid, self.base) as peaks:
+                status = self.guards.run(order)
+        else:
+            status, peaks = self.guards.run(order), Peaks()
+        found = json.loads((self.base / "result.json").read_bytes()) if status >= 0 else {}
+        breaches = [*self._differences(before), *self._told_secrets()]
+        breaches += self._unsound(found)
+        if status != 0:
+            raise Broken(found.get("raised") or f"the run itself ended with {status}", breaches)
+        results = [result["output"] for result in found["attacker"]["results"]]
+        breaches += ["the secret was told in pieces"] if pieced(self.canary, results) else []
+        breaches += ["the loop stood still"] if found["lag_s"] > LAG_S else []
+        self._report(breaches)
+        more = {"worst_s": found["worst_s"], "lag_s": found["lag_s"]}
+        outcome = msgspec.convert({**found["attacker"], **more}, Outcome)
+        return msgspec.structs.replace(outcome, peaks=peaks)
 
-    def _check_secrets(self) -> None:
+    def _around(self) -> dict[str, Any]:
+        return surroundings(self.base, self._all) | {"victim": self.victim.poll()}
+
+    def _differences(self, before: dict[str, Any]) -> list[str]:
+        """Name what is not as it was, and what still runs; that is ended."""
+        running = left_running(self.base, self.victim.pid)
+        found = [f"still running: {each}" for each in running]
+        end(running)
+        after = self._around()
+        found += [
+            f"{what} changed from {was} to {after[what]}"
+            for what, was in before.items()
+            if after[what] != was
+        ]
+        return found
+
+    def _told_secrets(self) -> list[str]:
         """No secret stands in the record in any spelling, but where the neighbour wrote it."""
-        for path in self.record.rglob("*"):
-            if path.is_file():
-                text = path.read_bytes().replace(f"neighbour of {self.canary}".encode(), b"")
-                assert not spelled(self.canary, text), f"{path} tells the secret"
+        kept = f"neighbour of {self.canary}".encode()
+        return [
+            f"{path} tells the secret"
+            for path in self.record.rglob("*")
+            if stat.S_ISREG(path.lstat().st_mode)
+            and spelled(self.canary, path.read_bytes().replace(kept, b""))
+        ]
 
-    def _check_record(self) -> None:
-        """Every line of the journal checks, and the rows balance."""
+    def _unsound(self, found: dict[str, Any]) -> list[str]:
+        """The other session ended well with its secret whole, and so did the record."""
+        breaches: list[str] = []
+        if neighbour := found.get("neighbour"):
+            is_whole = f"neighbour of {self.canary}" in neighbour["results"][-1]["output"]
+            if neighbour["outcome"] != "completed" or not is_whole:
+                breaches.append(f"the neighbour came to harm: {neighbour}")
+        if not (self.record / "journal").exists():
+            return breaches
         verdict = verifying.inspect(verifying.survey(self.record))
-        assert verdict.sound, verdict.faults
-        assert sum(verdict.outcomes.values()) == 2
+        if not verdict.sound:
+            breaches.append(f"the record is not sound: {verdict.faults}")
+        if found.get("attacker") and sum(verdict.outcomes.values()) != 2:
+            breaches.append(f"the rows do not balance: {verdict.outcomes}")
+        return breaches
+
+    def _report(self, breaches: list[str]) -> None:
+        if breaches:
+            raise Breach("\n".join(breaches))
 
 
 @contextlib.contextmanager
@@ -219,95 +252,3 @@ def open_prison(guards: Guards, settings: Settings) -> Generator[Prison]:
         base.chmod(0o755)
     with Prison(base, guards, settings) as prison:
         yield prison
-
-
-@contextlib.contextmanager
-def listening(kind: socket.SocketKind, address: tuple[str, int] | str) -> Generator[socket.socket]:
-    """Listen where nobody may get to."""
-    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
-    with socket.socket(family, kind) as made:
-        made.bind(address)
-        made.setblocking(False)
-        if kind == socket.SOCK_STREAM:
-            made.listen()
-        yield made
-
-
-def reached(made: socket.socket) -> bool:
-    """Tell whether somebody connected or sent anything."""
-    try:
-        if made.type == socket.SOCK_DGRAM:
-            made.recv(1)
-        else:
-            made.accept()[0].close()
-    except BlockingIOError:
-        return False
-    return True
-
-
-@contextlib.contextmanager
-def victim(user: int | None) -> Generator[subprocess.Popen[bytes]]:
-    """Start a process of the same user as the run that nobody may touch."""
-    process = subprocess.Popen(
-        ["/bin/sleep", "600"], user=user, group=user, start_new_session=True, cwd="/", env={}
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def surroundings(prison: Prison) -> dict[str, Any]:
-    """Say how everything stands that an attack may not change."""
-    mounts = Path("/proc/self/mounts").read_text()
-    return {
-        "files": {str(path): identity(path) for path in sorted(prison.outside.rglob("*"))},
-        "folder": identity(prison.outside),
-        "reached": [reached(made) for made in prison.sockets],
-        "victim": prison.victim.poll(),
-        "processes": left_running(prison),
-        "mounts": [line for line in mounts.splitlines() if str(prison.base) in line],
-        "escaped": [str(path) for top in LURES for path in Path(top).glob("escaped*")],
-        "kernel": [path.read_text() for path in map(Path, KERNEL) if path.exists()],
-        "host": socket.gethostname(),
-    }
-
-
-def identity(path: Path) -> tuple[Any, ...]:
-    """What a file is and holds."""
-    found = path.lstat()
-    content = path.read_bytes() if stat.S_ISREG(found.st_mode) else b""
-    digest = hashlib.sha256(content).hexdigest()
-    return (found.st_mode, found.st_uid, found.st_nlink, found.st_mtime_ns, digest)
-
-
-def left_running(prison: Prison) -> list[str]:
-    """List what still runs of the run; what was killed gets a moment to be gone."""
-    latest = time.monotonic() + GONE_S
-    while (found := of_the_run(prison)) and time.monotonic() < latest:
-        time.sleep(0.01)
-    return found
-
-
-def of_the_run(prison: Prison) -> list[str]:
-    """Find the processes of the run: by their environment, or by what is mounted for them."""
-    found: list[str] = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            environment = process.environ()
-            is_marked = environment.get("HERMES_RUN_FENCE", "").startswith(prison.mark())
-            mounted = Path(f"/proc/{process.pid}/mountinfo").read_text()
-            is_inside = prison.base.name in mounted
-            if is_marked or is_inside or prison.canary in str(environment):
-                found.append(f"{process.pid} {process.cmdline()}")
-    return found
-
-
-def spelled(secret: str, text: bytes) -> bool:
-    """Tell whether *secret* stands in *text*: plain, in halves, backwards, in hex or base64."""
-    whole = secret.encode()
-    half = len(whole) // 2 + 1
-    plain = [whole[:half], whole[half:], whole[::-1], whole.hex().encode()]
-    coded = [base64.b64encode(b"x" * shift + whole)[4:-4] for shift in range(3)]
-    return any(each in text for each in plain + coded)

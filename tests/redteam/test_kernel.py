@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.redteam.prison import Call
+from tests.redteam.guards import Call
 
 NUMBERS = """\
 import ctypes, errno, os, platform

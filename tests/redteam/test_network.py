@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.redteam.prison import Call
+from tests.redteam.guards import Call
 
 
 def python(code: str) -> str:

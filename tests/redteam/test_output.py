@@ -9,7 +9,8 @@ import pytest
 from recorder.formats import load
 from recorder.reader import Entry, read
 from recorder.session import fold
-from tests.redteam.prison import Call
+from recorder.steps import Step
+from tests.redteam.guards import Call
 
 OUTPUTS = {
     "terminal_escapes": r"printf '\033[2J\033]0;owned\007\033[6n\033]52;c;b3duZWQ=\007\033[?1049h'",
@@ -71,4 +72,4 @@ def calls_in_row(prison) -> int:
     rows = [json.loads(line) for line in lines]
     (row,) = [row for row in rows if row["id"].startswith("attacker")]
     session = load("hermes").parse(row)
-    return sum(len(turn.reply.calls) for turn in session.turns if hasattr(turn, "reply"))
+    return sum(len(turn.reply.calls) for turn in session.turns if isinstance(turn, Step))

@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from tests.redteam.prison import Call
+from tests.redteam.guards import Call
 
 
 def sh(command: str, **more: object) -> Call:
