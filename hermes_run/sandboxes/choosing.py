@@ -23,7 +23,7 @@ from hermes_run.errors import SandboxError, UsageError
 from hermes_run.sandboxes.probing import probe
 from hermes_run.sandboxes.refusing import Host, Refused, refusal
 from hermes_run.sandboxes.wall import Allowance, Wall
-from hermes_run.sandboxes.without import Without
+from hermes_run.sandboxes.without import Withheld, Without
 
 Opening: TypeAlias = AbstractAsyncContextManager[Wall]
 
@@ -73,6 +73,9 @@ class Ground(msgspec.Struct, frozen=True):
 async def open_wall(settings: Settings, platform: str = sys.platform) -> AsyncGenerator[Wall]:
     """Open the wall that *settings* ask for, once it was found to hold.
 
+    Where none holds and no toolset was asked for, the tools are the caller's own, which run in
+    this process anyway: then only commands are refused, when there is one.
+
     Raises:
         UsageError: it does not hold, or with ``auto`` none does; the text says what was tried and
             what helps.
@@ -87,7 +90,15 @@ async def open_wall(settings: Settings, platform: str = sys.platform) -> AsyncGe
         networked=settings.network != "none",
         host=_look(platform),
     )
-    async with open_first(openings(settings, platform), ground) as wall:
+    wants_none = settings.sandbox == "auto" and not (settings.toolsets or settings.distribution)
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            opening = open_first(openings(settings, platform), ground)
+            wall: Wall = await stack.enter_async_context(opening)
+        except UsageError as error:
+            if not wants_none:
+                raise
+            wall = Withheld(str(error))
         yield wall
 
 
