@@ -35,16 +35,19 @@ class Family(msgspec.Struct, frozen=True):
 def families_of(leaders: Iterable[int]) -> Mapping[int, Family]:
     """Give each of *leaders* with all processes that come from it.
 
-    A process is found below the one that made it, or below whoever took it in after that ended.
+    A process is found below the one that made it, or below whoever took it in after that ended;
+    what an engine starts in a container is found in the container's space of process ids.
     """
+    leaders = tuple(leaders)
     children: defaultdict[int, list[int]] = defaultdict(list)
     threads: dict[int, int] = {}
     for process, parent, count in _all_processes():
         children[parent].append(process)
         threads[process] = count
+    entered = _inside(leaders, threads)
     found: dict[int, Family] = {}
     for leader in leaders:
-        processes = _descendants(leader, children)
+        processes = _descendants((leader, *entered[leader]), children)
         found[leader] = Family(tuple(processes), sum(threads.get(one, 0) for one in processes))
     return found
 
@@ -58,15 +61,35 @@ def _all_processes() -> Iterator[tuple[int, int, int]]:
         if not name.isdecimal():
             continue
         with contextlib.suppress(OSError, ValueError, IndexError):
-            fields = read_whole(f"/proc/{name}/stat").rpartition(b")")[2].split(None, 18)
+            fields = read_short(f"/proc/{name}/stat").rpartition(b")")[2].split(None, 18)
             yield int(name), int(fields[1]), int(fields[17])
 
 
-def _descendants(leader: int, children: Mapping[int, Sequence[int]]) -> list[int]:
-    found = [leader]
-    for process in found:
-        found += children.get(process, ())
+def _inside(leaders: Iterable[int], processes: Iterable[int]) -> Mapping[int, Sequence[int]]:
+    """Give what lives in the same space of process ids as each of *leaders*, if it is not ours."""
+    ours = _space("self")
+    spaces = {space: one for one in leaders if (space := _space(one)) not in {None, ours}}
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    for process in processes if spaces else ():
+        if (leader := spaces.get(_space(process))) is not None:
+            found[leader].append(process)
     return found
+
+
+def _space(process: int | str) -> str | None:
+    with contextlib.suppress(OSError):
+        return os.readlink(f"/proc/{process}/ns/pid")  # noqa: PTH115 - as above
+    return None
+
+
+def _descendants(first: Iterable[int], children: Mapping[int, Sequence[int]]) -> list[int]:
+    found = dict.fromkeys(first)
+    left = list(found)
+    for process in left:
+        new = [child for child in children.get(process, ()) if child not in found]
+        found |= dict.fromkeys(new)
+        left += new
+    return left
 
 
 def memory_of(processes: Sequence[int], patience_s: float) -> int | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
+import psutil
 import pytest
 
 from hermes_run.errors import SandboxError
+from hermes_run.sandboxes.usage import families_of
 from tests.hermes_run.sandboxes.docker.running import LONG, run
 
 
@@ -55,3 +58,14 @@ async def test_a_process_that_is_not_of_this_container_is_not_taken_for_it(conta
         made.pid = pid
         await run(container, "true", alone=True)
         assert container.leader is None
+
+
+async def test_what_commands_started_is_found_by_the_first_process(container):
+    """They are no children of it: the engine put them there."""
+    await run(container, f"{LONG} & ({LONG} &)", lasting=True)
+    assert container.leader is not None
+    found = families_of([container.leader])[container.leader].processes
+    names = [psutil.Process(pid).name() for pid in found if psutil.pid_exists(pid)]
+    assert names.count("sleep") == 3  # one of them is the container's own
+    assert len(set(found)) == len(found)
+    assert os.getpid() not in found
