@@ -61,7 +61,7 @@ def _all_processes() -> Iterator[tuple[int, int, int]]:
         if not name.isdecimal():
             continue
         with contextlib.suppress(OSError, ValueError, IndexError):
-            fields = read_short(f"/proc/{name}/stat").rpartition(b")")[2].split(None, 18)
+            fields = read_whole(f"/proc/{name}/stat").rpartition(b")")[2].split(None, 18)
             yield int(name), int(fields[1]), int(fields[17])
 
 
