@@ -18,7 +18,7 @@ from pathlib import Path
 from time import thread_time
 
 from hermes_run.sandboxes.tree import FOLDER
-from hermes_run.sandboxes.usage import read_whole, threads_of
+from hermes_run.sandboxes.usage import threads_of
 from hermes_run.sandboxes.wall import Site
 from hermes_run.sandboxes.workspaces import opened
 
@@ -150,7 +150,7 @@ def _held_by(process: int, device: int) -> Iterator[tuple[int, int]]:
     for folder in folders:
         maps = b""
         with contextlib.suppress(OSError):
-            maps = read_whole(f"{folder}/maps")
+            maps = Path(f"{folder}/maps").read_bytes()
         if maps:  # all threads have the same
             yield from _mapped(folder, maps, device)
             return

@@ -1,7 +1,7 @@
 """Hold sessions to the memory and the processes that they may have.
 
 How many threads the machine runs and how much memory it has left are one number each, at hardly any
-cost. Where one of them moved, and every two seconds, the processes of all sessions are found; and
+cost. Where one of them moved, and every few seconds, the processes of all sessions are found; and
 only where memory fell it is counted.
 """
 
@@ -14,7 +14,7 @@ import anyio
 from anyio import CapacityLimiter, to_thread
 
 from hermes_run.sandboxes.blame import RESERVE, Seen, blamed, size, step_of
-from hermes_run.sandboxes.usage import Family, memory_of, read_whole
+from hermes_run.sandboxes.usage import Family, memory_of, read_short
 from hermes_run.sandboxes.wall import Allowance
 from hermes_run.sandboxes.watched import Watched, families
 
@@ -22,7 +22,13 @@ SLACK = 64
 """So many threads more than it may have a session gets: some are the wall's own."""
 
 SCAN_S = 2.0
-"""How long processes may go uncounted."""
+"""How long processes may go uncounted where there are so many that a session may have too many."""
+
+LATEST_SCAN_S = 10.0
+"""How long they may go uncounted anyway: while they grow, others on the machine may shrink."""
+
+SHORT = 16
+"""What is left is not much where it is less than so many times the reserve."""
 
 SETTLE_S = 1.0
 """How long what was ended may take to give its memory back before the next one goes."""
@@ -37,19 +43,23 @@ _log = logging.getLogger(__name__)
 
 
 class MemoryWatch:
-    """What is known of the memory and the processes of sessions; ``looked`` counts the accounts."""
+    """What is known of the memory and the processes of sessions.
+
+    ``looked`` counts the accounts; where the machine ``is_short``, the next look must not be late.
+    """
 
     def __init__(
         self, allowance: Allowance, watched: Collection[Watched], patience_s: float
     ) -> None:
         self.looked = 0
         self.reserve = RESERVE
+        self.is_short = False
         self.most = 0
         self.calm: Seen | None = None
         self._allowance = allowance
         self._watched = watched
         self._patience_s = patience_s
-        self._fewest = 0
+        self._running = self._members = 0
         self._scanned_at = self._ended_at = float("-inf")
         self._told = False
         self._turns = CapacityLimiter(AT_ONCE)
@@ -63,11 +73,12 @@ class MemoryWatch:
         """
         left, running = memory_left(), threads_running()
         self.most = max(self.most, left)
+        self.is_short = left < SHORT * self.reserve
         calm = self.calm = self.calm or Seen(left)
         fell = calm.left - left >= step_of(self._allowance.memory) or left < self.reserve
         if fell or self._is_due(running):
             found = await families(self._watched, self._threads)
-            self._fewest, self._scanned_at = running, anyio.current_time()
+            self._running, self._scanned_at = running, anyio.current_time()
             self._end_too_many(found)
             if fell:
                 await self._account(found, left, calm)
@@ -75,13 +86,16 @@ class MemoryWatch:
             self.calm = Seen(left, calm.had)
 
     def _is_due(self, running: int) -> bool:
-        self._fewest = min(self._fewest, running)
-        many = max(SLACK, self._allowance.processes // 2)
-        late = anyio.current_time() - self._scanned_at >= SCAN_S
-        return late or running - self._fewest >= many
+        """Tell whether a session may have too many processes by now."""
+        more = running - self._running
+        waited_s = anyio.current_time() - self._scanned_at
+        if self._members + more <= self._allowance.processes + SLACK:
+            return waited_s >= LATEST_SCAN_S
+        return waited_s >= SCAN_S or more >= max(SLACK, self._allowance.processes // 2)
 
     def _end_too_many(self, found: Mapping[Watched, Family]) -> None:
         allowed = self._allowance.processes
+        self._members = sum(family.threads for family in found.values())
         for one, family in found.items():
             if family.threads > allowed + SLACK:
                 self._stop(one, f"it had more than {allowed} processes and threads")
@@ -113,7 +127,7 @@ class MemoryWatch:
             if one not in self._watched:  # it has ended meanwhile
                 return
             has = await self._count(family)
-            if has is None or has > self._allowance.memory:
+            if has is not None and has > self._allowance.memory:
                 # What is just about to start another program shows its memory twice for a moment.
                 family = (await families([one], self._threads))[one]
                 has = await self._count(family)
@@ -147,7 +161,7 @@ def memory_left() -> int:
     Raises:
         OSError: the system does not say.
     """
-    lines = read_whole("/proc/meminfo").splitlines()
+    lines = read_short("/proc/meminfo").splitlines()
     counts = [
         line.split()[1] for line in lines if line.startswith((b"MemAvailable:", b"SwapFree:"))
     ]
@@ -160,4 +174,4 @@ def threads_running() -> int:
     Raises:
         OSError: the system does not say.
     """
-    return int(read_whole("/proc/loadavg").split()[3].partition(b"/")[2])
+    return int(read_short("/proc/loadavg").split()[3].partition(b"/")[2])

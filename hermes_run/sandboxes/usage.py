@@ -21,6 +21,8 @@ _SHARED = "/dev/shm"  # noqa: S108  # looked at, not written to
 NAME_BYTES = 1024
 """What the system needs of its own memory for a file in memory, about."""
 
+PAGE = 4096
+
 _FOR_ITSELF = (b"Pss_Anon:", b"Pss_Shmem:", b"SwapPss:")
 _TABLES = b"VmPTE:"
 
@@ -61,7 +63,7 @@ def _all_processes() -> Iterator[tuple[int, int, int]]:
         if not name.isdecimal():
             continue
         with contextlib.suppress(OSError, ValueError, IndexError):
-            fields = read_whole(f"/proc/{name}/stat").rpartition(b")")[2].split(None, 18)
+            fields = read_short(f"/proc/{name}/stat").rpartition(b")")[2].split(None, 18)
             yield int(name), int(fields[1]), int(fields[17])
 
 
@@ -126,7 +128,7 @@ def used_memory(process: int) -> int:
 
 def _memory_at(folder: str) -> int | None:
     try:
-        text = read_whole(f"{folder}/smaps_rollup") + read_whole(f"{folder}/status")
+        text = read_short(f"{folder}/smaps_rollup") + read_short(f"{folder}/status")
     except OSError:
         return None
     # Whatever a program calls itself, a line break in it is not shown as one.
@@ -154,12 +156,14 @@ def used_names(process: int) -> int:
     return (found.f_files - found.f_ffree) * NAME_BYTES
 
 
-def read_whole(path: str) -> bytes:
-    """Read a file of the system's, in as few steps as there can be.
+def read_short(path: str) -> bytes:
+    """Read a file of the system's that has a page at most, in one step: there are hundreds.
 
     Raises:
         OSError: it can't be read.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - a descriptor, no path
-        return file.read()
+    try:
+        return os.read(descriptor, PAGE)
+    finally:
+        os.close(descriptor)

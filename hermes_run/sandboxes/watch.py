@@ -27,8 +27,11 @@ from hermes_run.sandboxes.memory_watch import MemoryWatch
 from hermes_run.sandboxes.wall import Allowance
 from hermes_run.sandboxes.watched import Watched
 
-PAUSE_S = 0.05
-"""How long it takes to see that somebody takes too much."""
+MEMORY_PAUSE_S, DISK_PAUSE_S = 0.1, 0.2
+"""How long it takes to see that somebody takes too much; a disk is slower to fill."""
+
+SHORT_PAUSE_S = 0.05
+"""How long it takes where there is not much memory left."""
 
 LONGEST_PAUSE_S = 5.0
 """What takes long to look at is looked at less often, but not less often than this."""
@@ -113,20 +116,21 @@ async def open_watch(allowance: Allowance, folder: Path) -> AsyncGenerator[Watch
 
 
 async def _keep_memory(watch: Watch) -> None:
-    pause = PAUSE_S
+    pause = MEMORY_PAUSE_S
     while True:
         await anyio.sleep(pause)
         began = anyio.current_time()
         if watch.open:
             await watch.look_at_memory()
-        pause = min(max(PAUSE_S, anyio.current_time() - began), LONGEST_PAUSE_S)
+        least = SHORT_PAUSE_S if watch.memory.is_short else MEMORY_PAUSE_S
+        pause = min(max(least, anyio.current_time() - began), LONGEST_PAUSE_S)
 
 
 async def _keep_disk(watch: Watch) -> None:
-    pause = PAUSE_S
+    pause = DISK_PAUSE_S
     while True:
         await anyio.sleep(pause)
         began = anyio.current_time()
         if watch.open:
             await watch.look_at_disk()
-        pause = min(max(PAUSE_S, REST * (anyio.current_time() - began)), LONGEST_PAUSE_S)
+        pause = min(max(DISK_PAUSE_S, REST * (anyio.current_time() - began)), LONGEST_PAUSE_S)
