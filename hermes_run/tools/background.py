@@ -11,19 +11,19 @@ from __future__ import annotations
 
 import codecs
 import json
-import shlex
 import time
 from typing import Annotated, Literal, cast
 
+import anyio
 import msgspec
 from msgspec import Meta
 
 from hermes_run.sandboxes.clip import cut
-from hermes_run.sandboxes.protocol import Command
+from hermes_run.sandboxes.protocol import Command, Finished
 from hermes_run.tools.background_scripts import BEGIN, KILL, LOG, LOOK, POLL, WAIT
 from hermes_run.tools.call import failure
 from hermes_run.tools.schema import tool
-from hermes_run.tools.shell import forget, going_on, private_folder, slot
+from hermes_run.tools.shell import evaluated, forget, passed_on, private_folder, slot
 from hermes_run.tools.tool import Context, Output
 
 RUNNING = 16
@@ -38,7 +38,7 @@ STATES = ("running", "exited", "lost")
 
 HEAD_BYTES = 200
 _FRAME_BYTES = 400
-_KEY = "background.started"
+_KEY, _LOCK = "background.started", "background.lock"
 
 Action = Literal["list", "poll", "log", "wait", "kill"]
 
@@ -52,7 +52,10 @@ class _Process(msgspec.Struct):
 
 
 class _Look(msgspec.Struct, frozen=True):
-    """What a script found: the state, where the output that is kept begins, and where it ends."""
+    """What a script found: the state, where the output that is kept begins, and where it ends.
+
+    ``size`` is how many bytes ``output`` would have if it had not been cut.
+    """
 
     status: str
     exit_code: int | None
@@ -60,27 +63,32 @@ class _Look(msgspec.Struct, frozen=True):
     total: int
     lines: int
     output: bytes
+    size: int = 0
 
 
-async def start(line: str, workdir: str | None, context: Context) -> Output:
+async def start(line: str, seconds: int | None, workdir: str | None, context: Context) -> Output:
     """Start a command in the background, where the terminal of the session left off.
+
+    It runs without a limit of time: where there should be one of so many *seconds*, that is said.
 
     Raises:
         OSError: the folder is not there, or no shell takes the line.
     """
-    script = BEGIN.format(line=shlex.quote(line), most=RUNNING)
+    script = BEGIN.format(text=evaluated(line), most=RUNNING)
     elsewhere = workdir is not None
     await forget(context)
-    with slot(context) as number:
-        done = await context.sandbox.run(
-            Command(
-                going_on(script, number, context, elsewhere=elsewhere),
-                timeout_s=min(SCRIPT_S, context.bounds.timeout_s),
-                limit=2_000,
-                directory=workdir or ".",
-                lasting=True,
+    # Two that are started at once would not count each other.
+    async with _lock(context):
+        with slot(context) as number:
+            done = await context.sandbox.run(
+                Command(
+                    await passed_on(script, number, context, elsewhere=elsewhere),
+                    timeout_s=min(SCRIPT_S, context.bounds.timeout_s),
+                    limit=2_000,
+                    directory=workdir or ".",
+                    lasting=True,
+                )
             )
-        )
     said = done.output.decode("utf-8", "replace").strip()
     name = said.rpartition("\n")[2].removeprefix("started ")
     if name == "full":
@@ -92,6 +100,8 @@ async def start(line: str, workdir: str | None, context: Context) -> Output:
         return failure(f"The command could not be started in the background: {said}")
     _started(context)[name] = _Process(command=line, since=time.monotonic())
     told = f"Started in the background; see process(action='poll', session_id='{name}')"
+    if seconds is not None:
+        told += f". The timeout of {seconds} s does not hold in the background: end it with kill"
     return _output({"output": told, "session_id": name, "exit_code": None, "error": None})
 
 
@@ -164,7 +174,7 @@ async def _poll(name: str, known: _Process, context: Context) -> Output:
     missed = max(0, look.oldest - known.seen)
     known.seen = max(known.seen, look.total - len(decoder.getstate()[0]))
     note = f"[{missed} bytes are no longer kept]\n" if missed else ""
-    return _output(_described(name, known, look) | {"output": note + text}, context)
+    return _output(_described(name, known, look) | {"output": note + text}, context, look)
 
 
 async def _log(name: str, offset: int | None, limit: int, context: Context) -> Output:
@@ -175,7 +185,7 @@ async def _log(name: str, offset: int | None, limit: int, context: Context) -> O
     text = note + look.output.decode("utf-8", "replace")
     known = _started(context)[name]
     entry = _described(name, known, look) | {"total_lines": look.lines, "output": text}
-    return _output(entry, context)
+    return _output(entry, context, look)
 
 
 def _described(name: str, known: _Process, look: _Look) -> dict[str, object]:
@@ -190,14 +200,20 @@ async def _look(
     script: str, name: str, context: Context, *, room: int, since: int = 0, part: str = "cat"
 ) -> _Look:
     """Run a script that says on one line how it stands, and then what there is of the output."""
-    said = await _script(script, name, context, room=room, since=since, part=part)
-    head, _, output = said.partition(b"\n")
+    look = _read(await _script(script, name, context, room=room, since=since, part=part))
+    if look.status == "lost":  # or its files were written and taken away meanwhile
+        look = _read(await _script(script, name, context, room=room, since=since, part=part))
+    return look
+
+
+def _read(done: Finished) -> _Look:
+    head, _, output = done.output.partition(b"\n")
     words = head.decode("ascii", "replace").split()
     if len(words) != 5 or words[0] not in STATES:  # somebody took its folder away
         return _Look("lost", None, 0, 0, 0, b"")
     code = _number(words[1], MOST_CODE)
     oldest, total, lines = (_number(word, MOST_BYTES) or 0 for word in words[2:])
-    return _Look(words[0], code, oldest, total, lines, output)
+    return _Look(words[0], code, oldest, total, lines, output, done.size - len(head) - 1)
 
 
 def _number(word: str, most: int) -> int | None:
@@ -206,22 +222,27 @@ def _number(word: str, most: int) -> int | None:
     return None if number is None or number > most else number
 
 
-async def _script(script: str, name: str, context: Context, **values: object) -> bytes:
+async def _script(script: str, name: str, context: Context, **values: object) -> Finished:
     given = {"room": 0, "since": 0, "part": "cat", "ms": 0} | values
     folder = f"{private_folder(context)}/{name}"
     line = script.format(folder=folder, **given)
     bounds = context.bounds
-    done = await context.sandbox.run(
+    return await context.sandbox.run(
         Command(line, timeout_s=bounds.timeout_s, limit=int(str(given["room"])) + HEAD_BYTES)
     )
-    return done.output
+
+
+def _lock(context: Context) -> anyio.Lock:
+    return cast("anyio.Lock", context.state.setdefault(_LOCK, anyio.Lock()))
 
 
 def _started(context: Context) -> dict[str, _Process]:
     return cast("dict[str, _Process]", context.state.setdefault(_KEY, {}))
 
 
-def _output(entry: dict[str, object], context: Context | None = None) -> Output:
+def _output(
+    entry: dict[str, object], context: Context | None = None, look: _Look | None = None
+) -> Output:
     """Write an entry as JSON; where quoting made its output too long, cut that again."""
     text = json.dumps(entry, ensure_ascii=False)
     limit = context.bounds.output_bytes if context else None
@@ -230,4 +251,5 @@ def _output(entry: dict[str, object], context: Context | None = None) -> Output:
     while limit is not None and len(text.encode()) > limit and room:
         room = max(0, room * limit // len(text.encode()) - 64)
         text = json.dumps(entry | {"output": cut(shown, room).decode()}, ensure_ascii=False)
-    return Output(text)
+    is_cut = look is not None and (look.size > len(look.output) or room < len(shown))
+    return Output(text, bytes=look.size if look and is_cut else None)

@@ -6,6 +6,8 @@ exit code, once it has ended), ``done`` (its output is all there) and ``out.PLAC
 
 from __future__ import annotations
 
+from hermes_run.tools.shell_scripts import joined
+
 PART_BYTES = 1_048_576
 """A file of output is full at this size; the one before it is kept, older ones are not."""
 
@@ -29,7 +31,7 @@ __hermes_state() {{
 
 # Nothing is kept of the shell that starts a command. The one that notes the exit code outlives a
 # TERM to the whole group, and so does the writer, which ends when nobody holds its pipe any more.
-BEGIN = (
+BEGIN = joined(
     _STATE
     + r"""
 __hermes_keep() {{ :; }};
@@ -50,7 +52,7 @@ __hermes_j=$__hermes_d/p$__hermes_n;
 {{
   (
     trap : TERM INT HUP;
-    ( eval {line} ) 2>&1;
+    ( {text} ) 2>&1;
     echo $? > "$__hermes_j/exit";
   ) 2>/dev/null | (
     trap "" TERM INT HUP;
@@ -79,7 +81,8 @@ echo "started p$__hermes_n";
 """.replace("PART_BYTES", str(PART_BYTES))
 )
 
-_ENTER = "cd -P -- {folder} || exit 1;" + _STATE + "__hermes_state;"
+# A file of output may be removed while it is looked at; what is said of that is no answer.
+_ENTER = "exec 2>/dev/null; cd -P -- {folder} || exit 1;" + _STATE + "__hermes_state;"
 
 # The last of the output may be on its way to the file when the exit code is already there.
 _HEAD = (
@@ -94,7 +97,8 @@ __hermes_shown() {{
   for f in out.*; do
     [ -f "$f" ] || continue;
     b=${{f#out.}}; b=${{b#"${{b%%[1-9]*}}"}}; b=${{b:-0}};
-    z=$(($(wc -c < "$f")));
+    z=$(wc -c < "$f") && [ "$z" ] || continue;
+    z=$((z));
     o=${{o:-$b}}; k=$(({since} - b)); [ "$k" -gt 0 ] || k=0;
     if [ "$1" ]; then
       [ "$b" -ge "$t" ] || [ "$k" -ge "$z" ] ||

@@ -46,7 +46,7 @@ async def terminal(
     """
     try:
         if background:
-            return await start(command, workdir, context)
+            return await start(command, timeout, workdir, context)
         return await _run(command, timeout, workdir, context)
     except OSError as error:
         where = "" if workdir is None else f" in {workdir!r}"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 
+import anyio
 import msgspec
 import pytest
 
 from hermes_run.sandboxes.protocol import Command
 from hermes_run.tools import background
 from hermes_run.tools.background_scripts import PART_BYTES
-from hermes_run.tools.tool import Bounds
+from hermes_run.tools.tool import Bounds, Output
 
 
 @pytest.fixture
@@ -170,6 +171,64 @@ async def test_there_is_a_bound_to_how_many_run(use, said, start, monkeypatch):
     refused = await use("terminal", command="touch made", background=True)
     assert refused.status == "error"
     assert "2 commands run in the background already" in refused.content
+
+
+async def test_starts_at_once_count_each_other(use, start, monkeypatch):
+    """Whoever comes after the last one is refused."""
+    monkeypatch.setattr(background, "RUNNING", 3)
+    outputs: list[Output] = []
+
+    async def begin():
+        outputs.append(await use("terminal", command="sleep 605", background=True))
+
+    async with anyio.create_task_group() as calls:
+        for _ in range(6):
+            calls.start_soon(begin)
+    assert sorted(output.status for output in outputs) == ["error"] * 3 + ["ok"] * 3
+
+
+async def test_a_timeout_that_does_not_hold_is_said(said):
+    """A command in the background runs until it ends or is ended."""
+    told = await said("terminal", command="true", background=True, timeout=5)
+    assert "timeout of 5 s does not hold in the background" in told["output"]
+    assert "timeout" not in (await said("terminal", command="true", background=True))["output"]
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [("echo 'bad", 1), ("nosuch", 1), (":\n:\nnosuch", 3), ("cat <<E\nE\necho \\'; nosuch", 3)],
+)
+async def test_what_the_shell_says_names_the_line_of_the_command(said, start, command, line):
+    """As in the foreground."""
+    waited = await said("process", action="wait", session_id=await start(command))
+    assert f"line {line}: " in waited["output"]
+
+
+async def test_output_that_is_cut_says_its_size(use, start):
+    """In bytes; what is whole says nothing."""
+    name = await start("head -c 9000 /dev/zero | tr '\\0' x")
+    assert (await use("process", action="wait", session_id=name)).bytes == 9000
+    assert (await use("process", action="log", session_id=name)).bytes == 9000
+    assert (await use("process", action="poll", session_id=name)).bytes is None
+
+
+async def test_a_command_that_writes_fast_is_running_all_the_time(said, start):
+    """Its files are taken away and written while they are looked at."""
+    name = await start("yes")
+    for action in ("poll", "log") * 6:
+        looked = await said("process", action=action, session_id=name)
+        assert looked["status"] == "running"
+        assert not {"tail:", "wc:", "head:"} & set(looked["output"].split())
+    await said("process", action="kill", session_id=name)
+
+
+@pytest.mark.parametrize("length", [40_000, 300_000])
+async def test_a_long_command_is_started(said, start, workspace, length):
+    """Longer than a command line."""
+    text = "it is \n" * (length // 6)
+    name = await start(f"cat > made <<'E'\n{text}E")
+    assert (await said("process", action="wait", session_id=name))["exit_code"] == 0
+    assert (workspace / "made").read_text() == text
 
 
 @pytest.mark.parametrize("arguments", [{}, {"session_id": "p7"}, {"session_id": "../p1"}])
