@@ -8,9 +8,8 @@ is killed, and what was called is told.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import anyio
 
@@ -56,8 +55,10 @@ SILENT = "the session's processes no longer answered and were killed; its files 
 class Life:
     """A supervisor that was started, and what it runs."""
 
-    def __init__(self, launch: Launch, allowance: Allowance, control: Control) -> None:
-        """Start the supervisor.
+    def __init__(
+        self, launch: Launch, allowance: Allowance, control: Control, numbers: Iterator[int]
+    ) -> None:
+        """Start the supervisor; its keepers get *numbers* that no other one's have.
 
         Raises:
             OSError: that is not possible.
@@ -75,7 +76,7 @@ class Life:
         self.settled = anyio.Event()
         self.over = anyio.Event()
         self._control = control
-        self._numbers = itertools.count(1)
+        self._numbers = numbers
         self._idle: list[Keeper] = []
         self._calls: dict[int, Call] = {}
         self._kept: dict[int, Call] = {}

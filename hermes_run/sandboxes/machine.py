@@ -61,7 +61,7 @@ class Machine:
         self._launch = launch
         self._allowance = allowance
         self._tasks = tasks
-        self._numbers = itertools.count(1)
+        self._numbers, self._keepers = itertools.count(1), itertools.count(1)
         self._life: Life | None = None
         self._closed = False
         self._starting = anyio.Lock()
@@ -198,7 +198,7 @@ class Machine:
             await self._life.over.wait()
         async with turn_to_start():
             with _broken("the processes of a session can't be started"):
-                self._life = Life(self._launch, self._allowance, self._control)
+                self._life = Life(self._launch, self._allowance, self._control, self._keepers)
             self._tasks.start_soon(self._life.live)
         return self._life
 

@@ -220,7 +220,7 @@ async def test_a_supervisor_that_cannot_be_started_is_a_broken_sandbox(launch, s
             await run(machine, "true")
     missing = msgspec.structs.replace(launch, argv=("/no/such/wall",))
     async with open_machine(missing, site, Allowance()) as machine:
-        with pytest.raises(SandboxError, match="can.t be started: .*No such file"):
+        with pytest.raises(SandboxError, match=r"can.t be started: .*No such file"):
             await run(machine, "true")
 
 
