@@ -25,6 +25,9 @@ ToolDialect: TypeAlias = Literal[
     "none", "hermes", "qwen", "llama", "mistral", "deepseek", "kimi", "glm", "auto"
 ]
 
+LEAST_OUTPUT = 1_000
+"""Bytes of a tool's output that a model needs at least, to read a page or an error."""
+
 SECRET = ("api_key",)
 """Settings that are never written anywhere."""
 
@@ -130,11 +133,12 @@ class Settings:
     tool_timeout: float = 120.0
     """Seconds a tool call may take."""
     tool_output: int = 50_000
-    """Bytes of a tool's output that the model gets."""
+    """Bytes of a tool's output that the model gets, 1,000 at least."""
     max_calls: int = 64
     """Calls in one reply that are run; the others are answered with an error."""
     max_repeats: int = 3
-    """How often in a row the same call may fail the same way before it is no longer run."""
+    """How often in a row the same call may fail the same way, or the same command end with the same
+    exit code and output, before it is no longer run."""
     attempts: int = 6
     """How often the endpoint is asked for one reply before the session is given up."""
     retry_base: float = 1.0
@@ -208,7 +212,6 @@ _POSITIVE = (
     "max_cost_usd",
     "deadline",
     "tool_timeout",
-    "tool_output",
     "sandbox_memory",
     "sandbox_disk",
     "sandbox_processes",
@@ -235,6 +238,11 @@ def check(settings: Settings) -> None:
         value = getattr(settings, name)
         if value is not None and not value > 0:  # nan is neither more nor less
             raise UsageError(f"{option(name)} must be more than 0, not {value}")
+    if not settings.tool_output >= LEAST_OUTPUT:
+        raise UsageError(
+            f"--tool-output must be {LEAST_OUTPUT} or more, not {settings.tool_output}: with less "
+            "a model can't read what its tools say"
+        )
     if not settings.drain_timeout >= 0:
         raise UsageError(f"--drain-timeout must be 0 or more, not {settings.drain_timeout}")
     share_of(settings.finish_when)

@@ -3,7 +3,8 @@
 What is refused is decided from recorded facts alone, those before the reply whose calls they are,
 so that a session that goes on decides as it would have.
 
-A call that failed the same way again and again is refused. Once something was done that may have
+A call that failed the same way again and again is refused; so is a command that ended with the same
+exit code and the same output, where that code means failure. Once something was done that may have
 changed what it depends on it may be tried again, once for each time that it was refused: nothing is
 barred for ever, and nothing runs in a circle.
 """
@@ -11,6 +12,7 @@ barred for ever, and nothing runs in a circle.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import msgspec
 
@@ -20,10 +22,16 @@ from recorder.json_text import canonical, decode
 from recorder.messages import LASTING, ToolCall, text_of
 from recorder.steps import Step, Turn, pair
 
+LARGE = 256 * 1024
+"""Characters of arguments from which on reading them takes milliseconds."""
+
 TOO_MANY = "too_many_calls"
 REPEATED = "repeated"
 
 _FAILED = ("error", "timeout", "invalid")
+
+
+_Key: TypeAlias = tuple[str, bytes | str]
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -36,11 +44,11 @@ class Refusal(msgspec.Struct, frozen=True):
 class _Failing(msgspec.Struct, frozen=True):
     """How a call failed last and how often in a row; ``since`` counts changes until then.
 
-    ``may_try`` says that it may be tried again after a change.
+    The ``way`` is its status, its exit code and its output. ``may_try`` says that it may be tried
+    again after a change.
     """
 
-    status: str
-    error: str | None
+    way: tuple[str | None, int | None, str | None]
     times: int
     since: int
     may_try: bool = True
@@ -55,7 +63,7 @@ class Repeats:
 
     def __init__(self, most: int | None = None) -> None:
         self._most = most
-        self._failing: dict[tuple[str, bytes], _Failing] = {}
+        self._failing: dict[_Key, _Failing] = {}
         self._changes = 0
         self._turns = 0
 
@@ -100,12 +108,12 @@ class Repeats:
         if failing and REPEATED in result.flags:
             now = self._changes
             self._failing[key] = msgspec.structs.replace(failing, since=now, may_try=True)
-        elif result.status in _FAILED:
-            error, times = text_of(result.output), 1
-            if failing and (failing.status, failing.error) == (result.status, error):
+        elif result.status in _FAILED or (result.status == "ok" and result.exit_code):
+            way, times = (result.status, result.exit_code, text_of(result.output)), 1
+            if failing and failing.way == way:
                 times += failing.times
             may_try = self._most is None or times <= self._most
-            self._failing[key] = _Failing(result.status, error, times, self._changes, may_try)
+            self._failing[key] = _Failing(way, times, self._changes, may_try)
         elif result.status == "ok":
             self._failing.pop(key, None)
 
@@ -131,9 +139,14 @@ def refuse(
     return [too_many if id(call) in surplus else repeats.refusal(call) for call in calls]
 
 
-def _key(call: ToolCall) -> tuple[str, bytes]:
-    """Name what a call asks for: equal arguments count as equal however they are written."""
+def _key(call: ToolCall) -> _Key:
+    """Name what a call asks for: equal arguments count as equal however they are written.
+
+    Only very large ones are taken as they are: to read them takes long, and everybody waits.
+    """
+    if len(call.arguments) >= LARGE:
+        return call.name, call.arguments
     try:
         return call.name, canonical(decode(call.arguments.encode()))
     except (ValueError, RecorderError):
-        return call.name, call.arguments.encode("utf-8", "surrogatepass")
+        return call.name, call.arguments

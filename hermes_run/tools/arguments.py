@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import cast
+from typing import TypeAlias, cast
 
 import msgspec
 
@@ -21,9 +20,16 @@ from hermes_run.tools.tool import Tool
 from hermes_run.words import closest
 from recorder.messages import Json
 
+_Schemas: TypeAlias = dict[str, Json]
+"""A JSON schema, or schemas by their names."""
+
 WORDS: dict[str, Json] = {"true": True, "false": False, "null": None, "none": None}
 
-_HALVES = re.compile(r"[\ud800-\udfff]|\\u[dD][89a-fA-F]")
+_HALVES = ("\\ud", "\\uD")
+"""What an escaped half of a surrogate pair begins with."""
+
+_DEEPEST = 3
+"""How deep the usage of a tool goes into lists and objects."""
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -65,24 +71,27 @@ def check(raw: str, tool: Tool) -> Checked | Refused:
 
 
 def usage(tool: Tool) -> str:
-    """Write a tool's call on one line: ``name(path: string, limit?: integer)``."""
+    """Write a tool's call on one line: ``name(path: string, points?: list of {x: integer})``."""
+    definitions = tool.parameters.get("$defs")
     # A foreign schema may be anything.
-    properties, required = tool.parameters.get("properties"), tool.parameters.get("required")
-    needed = cast("list[Json]", required) if isinstance(required, list) else []
-    schemas = cast("dict[str, Json]", properties) if isinstance(properties, dict) else {}
-    named = [
-        f"{name}{'' if name in needed else '?'}: {_type(schema)}"
-        for name, schema in schemas.items()
-    ]
-    return f"{tool.name}({', '.join(named)})"
+    named = cast("_Schemas", definitions) if isinstance(definitions, dict) else {}
+    return f"{tool.name}({_fields(tool.parameters, named, 0)})"
 
 
 def _parse(raw: str) -> tuple[Json, tuple[str, ...]]:
     value: Json = json.loads(raw, parse_constant=_no_number) if raw.strip() else {}
-    if not _HALVES.search(raw):
+    if not any(half in raw for half in _HALVES) and _is_writable(raw):
         return value, ()
     whole = _whole(value)
     return whole, () if whole == value else ("replaced:surrogates",)
+
+
+def _is_writable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _no_number(word: str) -> Json:
@@ -178,11 +187,45 @@ def _kind(value: Json) -> str:
     return next((name for kind, name in kinds if isinstance(value, kind)), "number")
 
 
-def _type(schema: Json) -> str:
+def _fields(schema: _Schemas, named: _Schemas, depth: int) -> str:
+    """Write the properties of an object; those that may be left out have a question mark."""
+    properties, required = schema.get("properties"), schema.get("required")
+    needed = cast("list[Json]", required) if isinstance(required, list) else []
+    schemas = cast("_Schemas", properties) if isinstance(properties, dict) else {}
+    return ", ".join(
+        f"{name}{'' if name in needed else '?'}: {_type(each, named, depth)}"
+        for name, each in schemas.items()
+    )
+
+
+def _type(schema: Json, named: _Schemas, depth: int) -> str:
     """Name the type of a schema: ``integer``, ``integer|null``, ``'a'|'b'``, or ``any``."""
     if not isinstance(schema, dict):
         return "any"
-    named = cast("dict[str, Json]", schema)
-    kinds = [_type(each) for each in named.get("anyOf") or ()]
-    kinds += [repr(each) for each in named.get("enum") or ()]
-    return "|".join(kinds) if kinds else str(named.get("type", "any"))
+    fields = cast("_Schemas", schema)
+    pointed = named.get(str(fields.get("$ref")).removeprefix("#/$defs/"))
+    if isinstance(pointed, dict):
+        fields = cast("_Schemas", pointed)
+    kinds = [_type(each, named, depth) for each in _listed(fields, "anyOf")]
+    kinds += [repr(each) for each in _listed(fields, "enum")]
+    return "|".join(kinds) if kinds else _whole_type(fields, named, depth)
+
+
+def _whole_type(schema: _Schemas, named: _Schemas, depth: int) -> str:
+    """Name a type with what is in it; one that holds itself is not followed for ever."""
+    kind = schema.get("type", "any")
+    if kind == "array":
+        of = _type(schema["items"], named, depth + 1) if _goes_on(schema, "items", depth) else "any"
+        return "list" if of == "any" else f"list of {of}"
+    if kind == "object" and _goes_on(schema, "properties", depth):
+        return f"{{{_fields(schema, named, depth + 1)}}}"
+    return str(kind)
+
+
+def _goes_on(schema: _Schemas, key: str, depth: int) -> bool:
+    return depth < _DEEPEST and isinstance(schema.get(key), dict)
+
+
+def _listed(schema: _Schemas, key: str) -> list[Json]:
+    value = schema.get(key)
+    return cast("list[Json]", value) if isinstance(value, list) else []

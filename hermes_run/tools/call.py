@@ -7,11 +7,13 @@ from typing import Annotated
 
 import anyio
 import msgspec
+from anyio import to_thread
 
 from hermes_run.decide import SANDBOX_BROKE
 from hermes_run.errors import SandboxError, leaves
+from hermes_run.refusals import LARGE
 from hermes_run.sandboxes.clip import cut
-from hermes_run.tools.arguments import Refused, check, closest
+from hermes_run.tools.arguments import Checked, Refused, check, closest
 from hermes_run.tools.foreign import go_on_after, said
 from hermes_run.tools.tool import Context, Output, Tool
 from hermes_run.tools.toolbox import Toolbox
@@ -42,13 +44,20 @@ async def execute(call: ToolCall, toolbox: Toolbox, context: Context) -> Output:
     if tool is None:
         return refused(Refused(_unknown(call.name, toolbox), "unknown_tool"))
     try:
-        checked = check(call.arguments, tool)
+        checked = await _checked(call.arguments, tool)
     except Exception as error:  # noqa: BLE001 - a tool's own types check themselves as they like
         return _failed(error)
     if isinstance(checked, Refused):
         return refused(checked)
     output = await _run(tool, checked.values, context)
     return _fit(output, context.bounds.output_bytes, checked.flags)
+
+
+async def _checked(arguments: str, tool: Tool) -> Checked | Refused:
+    """Check *arguments*, beside the loop where that takes long: it is shared by all sessions."""
+    if len(arguments) < LARGE:
+        return check(arguments, tool)
+    return await to_thread.run_sync(check, arguments, tool)
 
 
 def failure(text: str, status: Status = "error", flags: tuple[str, ...] = ()) -> Output:

@@ -23,6 +23,14 @@ def test_a_number_that_bounds_nothing_is_refused(name: str, value: float):
         check(Settings(model="simulated", **given))
 
 
+@pytest.mark.parametrize("size", [999, 0, -5])
+def test_an_output_that_says_nothing_is_refused(size: int):
+    """Less than the head and tail of an error is of no use to a model."""
+    with pytest.raises(UsageError, match=f"^--tool-output must be 1000 or more, not {size}: "):
+        check(Settings(model="simulated", tool_output=size))
+    check(Settings(model="simulated", tool_output=1_000))
+
+
 def test_the_settings_that_nobody_gave_are_none_of_them():
     """What is not bounded may stay so."""
     check(Settings(model="simulated"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hermes_run.refusals import REPEATED, TOO_MANY, Repeats, refuse
+from hermes_run.refusals import LARGE, REPEATED, TOO_MANY, Repeats, refuse
 from recorder.events import ModelReplied, ToolReturned, ToolStarted
 from recorder.messages import Effect, Message, Status, ToolCall
 from recorder.steps import Step, Turn
@@ -25,14 +25,12 @@ def step(
     status: Status | None = "error",
     output: Any = "no",
     effect: Effect = "workspace",
-    flags: tuple[str, ...] = (),
+    **more: Any,
 ) -> Step:
     """Give a reply with one call and its result."""
-    return Step(
-        ModelReplied(**STAMP, calls=(call,)),
-        (ToolStarted(**STAMP, call_id=call.id, effect=effect),),
-        (ToolReturned(**STAMP, call_id=call.id, status=status, output=output, flags=flags),),
-    )
+    result = ToolReturned(**STAMP, call_id=call.id, status=status, output=output, **more)
+    started = ToolStarted(**STAMP, call_id=call.id, effect=effect)
+    return Step(ModelReplied(**STAMP, calls=(call,)), (started,), (result,))
 
 
 def asking(*calls: ToolCall) -> Step:
@@ -40,7 +38,8 @@ def asking(*calls: ToolCall) -> Step:
     return Step(ModelReplied(**STAMP, calls=calls))
 
 
-REFUSED = step(BAD, "skipped", "Not run", "pure", (REPEATED,))
+REFUSED = step(BAD, "skipped", "Not run", "pure", flags=(REPEATED,))
+FALSE = step(BAD, "ok", exit_code=1)
 CHANGED = step(CHANGE, "ok")
 
 
@@ -73,6 +72,13 @@ def refused(turns: Sequence[Turn], call: ToolCall = BAD, most: int | None = 3) -
         ([step(BAD, "invalid", effect="pure")] * 3, True),
         ([step(BAD, None)] * 9, False),
         ([step(BAD, "ok")] * 9, False),
+        ([FALSE] * 3, True),
+        ([FALSE, FALSE, step(BAD, "ok", exit_code=2)], False),
+        ([FALSE, FALSE, step(BAD, "ok", "other", exit_code=1)], False),
+        ([FALSE, FALSE, step(BAD, "ok", exit_code=0), FALSE], False),
+        ([FALSE, FALSE, step(BAD)], False),
+        ([step(BAD, "ok", exit_code=0)] * 9, False),
+        ([FALSE, FALSE, FALSE, CHANGED], False),
     ],
 )
 def test_a_call_is_refused_that_failed_as_often_in_a_row_in_the_same_way(turns, is_refused):
@@ -144,3 +150,11 @@ def test_reading_a_long_session_turn_by_turn_looks_at_each_turn_once():
         turns.append(step(BAD))
         repeats.read(turns)
     assert looked == list(range(99))
+
+
+def test_very_large_arguments_are_equal_only_where_they_are_written_alike():
+    """To read them takes long, and other sessions would wait."""
+    large = ToolCall("c", "bad", json.dumps({"text": "x" * LARGE}))
+    spaced = ToolCall("c", "bad", f" {large.arguments}")
+    assert refused([step(large)] * 3, large)
+    assert not refused([step(large)] * 3, spaced)

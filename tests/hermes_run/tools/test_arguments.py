@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import pytest
@@ -41,6 +42,28 @@ def sample(
 @tool
 def needs(path: str, offset: int) -> None:
     """Have two required arguments."""
+
+
+@dataclass
+class Point:
+    """A point."""
+
+    x: int
+    y: int = 0
+
+
+@tool
+def draw(at: Point, line: list[Point], grid: list[list[str]], end: Point | None = None) -> None:
+    """Have arguments with something in them."""
+
+
+def test_the_usage_says_what_is_in_lists_and_objects():
+    """A model that wrote it wrong learns how it is written."""
+    point = "{x: integer, y?: integer}"
+    assert usage(draw) == (
+        f"draw(at: {point}, line: list of {point}, grid: list of list of string, "
+        f"end?: {point}|null)"
+    )
 
 
 DEFAULTS: dict[str, Any] = {
@@ -209,6 +232,12 @@ def test_half_a_surrogate_pair_is_replaced(raw):
     assert check(raw, sample) == Checked(DEFAULTS | {"text": "a\ufffdb"}, ("replaced:surrogates",))
 
 
+SELF: dict[str, Any] = {
+    "properties": {"a": {"$ref": "#/$defs/Self"}},
+    "$defs": {"Self": {"type": "object", "properties": {"a": {"$ref": "#/$defs/Self"}}}},
+}
+
+
 async def echo(arguments: Any, context: Any) -> Any:
     """Stand in for a foreign tool."""
 
@@ -222,6 +251,13 @@ async def echo(arguments: Any, context: Any) -> Any:
         ({"properties": [], "required": 3}, "far()"),
         ({"properties": {"a": {"anyOf": [{"type": "string"}, 5]}}}, "far(a?: string|any)"),
         ({"properties": {"a": {"enum": ["x", 1]}}}, "far(a?: 'x'|1)"),
+        ({"properties": {"a": {"anyOf": 3, "enum": {}, "type": "array"}}}, "far(a?: list)"),
+        (
+            {"properties": {"a": {"type": "array", "items": {"type": "null"}}}},
+            "far(a?: list of null)",
+        ),
+        ({"properties": {"a": {"$ref": "#/$defs/none"}}, "$defs": []}, "far(a?: any)"),
+        (SELF, "far(a?: {a?: {a?: {a?: object}}})"),
     ],
 )
 def test_a_foreign_schema_is_not_checked_whatever_it_is(parameters, line):

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from hermes_run.errors import SandboxError
+from hermes_run.refusals import LARGE
 from hermes_run.tools.call import ERROR_BYTES, NAMES_LISTED, execute
 from hermes_run.tools.schema import tool
 from hermes_run.tools.tool import Bounds, Context, Output, Tool
@@ -351,3 +352,24 @@ async def test_deep_arguments_do_not_overflow_the_stack(context):
     output = await give(take, context, f'{{"value": {deep}}}')
     assert output.status in {"invalid", "error"}
     assert sys.getrecursionlimit() < 200_000
+
+
+async def test_large_arguments_are_read_beside_the_loop(context):
+    """Every session shares the loop; a type's own check shows where it was read."""
+    threads: list[threading.Thread] = []
+
+    class Noted(msgspec.Struct):
+        text: str
+
+        def __post_init__(self) -> None:
+            threads.append(threading.current_thread())
+
+    async def take(what: Noted) -> int:
+        return len(what.text)
+
+    made = tool(take)
+    for size in (1, LARGE):
+        arguments = json.dumps({"what": {"text": "x" * size}})
+        assert (await give(made, context, arguments)).content == str(size)
+    assert threads[0] is threading.main_thread()
+    assert threads[-1] is not threading.main_thread()

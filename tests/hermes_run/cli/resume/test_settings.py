@@ -28,7 +28,7 @@ OPERATIONAL = {
     "concurrency": (16, 3),
     "session_timeout": (None, 99.0),
     "tool_timeout": (120.0, 9.0),
-    "tool_output": (50_000, 999),
+    "tool_output": (50_000, 9_999),
     "samples": (1, 2),
     "attempts": (1, 2),
     "retry_base": (1.0, 0.5),
