@@ -11,8 +11,10 @@ import msgspec
 from msgspec import Meta
 
 from hermes_run.sandboxes.clip import Clip, render
+from hermes_run.sandboxes.processes import LINE_BYTES
 from hermes_run.sandboxes.protocol import Command, Finished
 from hermes_run.tools.call import GRACE_S, failure
+from hermes_run.tools.passing import pass_text
 from hermes_run.tools.schema import tool
 from hermes_run.tools.shell import private_folder
 from hermes_run.tools.tool import Context, Output
@@ -61,7 +63,7 @@ _ASK = """\
 cd -P -- {folder} 2>/dev/null && [ -p answer.{number} ] && [ -p ask ] && read -r p < keeper &&
 kill -0 "$p" 2>/dev/null || exit {gone};
 {{ read -r s < "/proc/$p/stat"; }} 2>/dev/null && case $s in *") Z "*) exit {gone};; esac;
-printf %s {code} > code.{number} || exit;
+{write} || exit;
 exec 3< answer.{number};
 echo {number} {seconds} {limit} 1<> ask;
 exec cat <&3"""
@@ -166,13 +168,24 @@ async def _start(interpreter: _Interpreter, context: Context) -> Output | None:
 async def _asked(
     code: str, limit: float, interpreter: _Interpreter, context: Context
 ) -> Finished | None:
-    """Send code to the interpreter; gives nothing where there is none any more."""
-    number, interpreter.number = interpreter.number, 0  # there is none if this is cancelled
+    """Send code to the interpreter; gives nothing where there is none any more.
+
+    Raises:
+        OSError: the code is too long, or no shell can be asked.
+    """
+    number, was_anew = interpreter.number, interpreter.is_anew
+    folder = f"{private_folder(context)}/python"
+    write = f"printf %s {shlex.quote(code)} > code.{number}"
+    if len(write.encode("utf-8", "replace")) > LINE_BYTES - len(_ASK) - HEAD_BYTES:
+        write = ":"
+        if not await pass_text(code, f"{folder}/code.{number}", context):
+            return None
+    interpreter.number, interpreter.is_anew = 0, True  # so it stays if this is cancelled
     room = max(0, context.bounds.output_bytes - _FRAME_BYTES)
     line = _ASK.format(
-        folder=f"{private_folder(context)}/python",
+        folder=folder,
         number=number,
-        code=shlex.quote(code),
+        write=write,
         seconds=limit,
         limit=room,
         gone=GONE_CODE,
@@ -182,12 +195,11 @@ async def _asked(
     try:
         finished = await context.sandbox.run(command)
     except OSError:
-        interpreter.number = number
+        interpreter.number, interpreter.is_anew = number, was_anew
         raise
     if finished.exit_code == GONE_CODE and not finished.size:
-        interpreter.is_anew = True
         return None
-    interpreter.number = number + 1
+    interpreter.number, interpreter.is_anew = number + 1, was_anew
     return finished
 
 

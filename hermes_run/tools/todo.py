@@ -41,7 +41,7 @@ class Item(msgspec.Struct, frozen=True):
 class Change(msgspec.Struct, frozen=True):
     """What a call says of one task; in a merge, what is not said stays."""
 
-    id: str
+    id: str | int
     content: str | None = None
     status: Status | None = None
 
@@ -82,7 +82,7 @@ def change(items: Items, todos: list[Change], *, merge: bool) -> Items | str:
     """
     by_id = {item.id: item for item in items} if merge else {}
     for each in todos:
-        name = each.id.strip()
+        name = str(each.id).strip()
         if not name:
             return "Each task needs an id that is not empty"
         before = by_id.get(name)

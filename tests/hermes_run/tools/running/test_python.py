@@ -193,7 +193,7 @@ async def test_a_sandbox_without_python_is_told_so(use, workspace, scratch, monk
     assert "There is no python3" in output.content
 
 
-@pytest.mark.parametrize("code", ["x\0", "#" * 140_000])
+@pytest.mark.parametrize("code", ["x\0", "#" * 1_000_001])
 async def test_code_that_can_not_be_sent_is_not_run(use, py, code):
     """And what was there stays."""
     await py("x = 1")
@@ -228,9 +228,29 @@ async def test_a_keeper_that_does_not_answer_is_replaced(use, context, py):
 
 async def test_a_call_that_was_cancelled_leaves_a_new_interpreter(use, context, py):
     """Its answer would come to the wrong call."""
+    await py("x = 1")
     with anyio.move_on_after(0.5):
-        await py("import time; x = 1; time.sleep(60)")
-    assert "NameError" in await py("x")
+        await py("import time; time.sleep(60)")
+    said = await py("x")
+    assert said.startswith(ANEW)
+    assert "NameError" in said
+    assert ANEW not in await py("1")
+
+
+@pytest.mark.parametrize("size", [100_000, 900_000])
+async def test_code_that_is_longer_than_a_command_line_is_run(py, size):
+    """Whatever stands in it, and also where it begins an interpreter."""
+    text = "it's \u00e9 {} \\\\ %s " * (size // 19)
+    code = f"text = {text!r}\nlen(text)"
+    assert await py(code) == await py(code) == f"{len(text)}\n"
+    assert await py("text[-5:]") == f"{text[-5:]!r}\n"
+
+
+async def test_code_that_is_too_long_for_anything_says_so(use):
+    """With its own size."""
+    output = await use("python", code="#" * 1_000_001)
+    assert output.status == "error"
+    assert "The code was not run: it has 1,000,001 bytes" in output.content
 
 
 async def test_an_interpreter_that_can_not_start_says_why(use, context, scratch):

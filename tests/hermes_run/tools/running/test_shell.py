@@ -259,9 +259,9 @@ def test_a_shell_that_is_expected_and_not_there_is_said_to_be_new(tmp_path, prog
 @pytest.mark.parametrize("program", ["bash", "sh"])
 def test_the_mark_of_a_run_is_the_one_the_sandbox_gives(folder, program):
     """A copy of a run that goes on has another one, whatever was kept."""
-    run(folder, "export KEPT=1", program, **{VARIABLE: "first"})
+    run(folder, "export KEPT=1", program, None, **{VARIABLE: "first"})
     given = {VARIABLE: "second"}
-    assert run(folder, f"echo ${VARIABLE} $KEPT", program, **given) == "second 1\n"
+    assert run(folder, f"echo ${VARIABLE} $KEPT", program, None, **given) == "second 1\n"
 
 
 async def test_a_workdir_is_for_one_command_only(shell, workspace):

@@ -57,6 +57,16 @@ async def test_a_list_is_written_read_and_merged(said):
     assert (await said("todo", todos=[]))["todos"] == []
 
 
+async def test_an_id_may_be_a_number(said):
+    """It is the same as when it is written as text."""
+    await said("todo", todos=[{"id": 1, "content": "a"}, {"id": 2, "content": "b"}])
+    told = await said("todo", todos=[{"id": "1", "status": "completed"}], merge=True)
+    assert [(each["id"], each["status"]) for each in told["todos"]] == [
+        ("1", "completed"),
+        ("2", "pending"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("todos", "why"),
     [
