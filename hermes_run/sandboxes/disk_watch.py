@@ -3,7 +3,7 @@
 What the disk has left, of bytes and of files, are two numbers at hardly any cost. Only where one of
 them fell, the folders of all sessions are walked. A session that had too much was stopped, and goes
 on to have it: from then on it is counted at every look until it has no longer too much, and stopped
-for whatever it adds. It may take away.
+for whatever it adds: what it writes between two looks is all that a call can add. It may take away.
 """
 
 from __future__ import annotations
@@ -149,7 +149,8 @@ class DiskWatch:
             self.over[one] = min(had, has)
 
     def _stop(self, one: Watched, reason: str) -> None:
-        self.over.setdefault(one, None)
+        # What it has is known when its processes are gone: from there on it may take away.
+        self.over[one] = None
         one.stop(reason)
 
     async def _count(self, one: Watched, family: Family) -> int | None:

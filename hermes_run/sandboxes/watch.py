@@ -31,7 +31,7 @@ MEMORY_PAUSE_S, DISK_PAUSE_S = 0.1, 0.2
 """How long it takes to see that somebody takes too much; a disk is slower to fill."""
 
 SHORT_PAUSE_S = 0.05
-"""How long it takes where there is not much memory left."""
+"""How long it takes where not much memory is left, or a session has too much disk already."""
 
 LONGEST_PAUSE_S = 5.0
 """What takes long to look at is looked at less often, but not less often than this."""
@@ -133,4 +133,5 @@ async def _keep_disk(watch: Watch) -> None:
         began = anyio.current_time()
         if watch.open:
             await watch.look_at_disk()
-        pause = min(max(DISK_PAUSE_S, REST * (anyio.current_time() - began)), LONGEST_PAUSE_S)
+        least = SHORT_PAUSE_S if watch.disk.over else DISK_PAUSE_S
+        pause = min(max(least, REST * (anyio.current_time() - began)), LONGEST_PAUSE_S)

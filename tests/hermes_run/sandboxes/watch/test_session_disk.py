@@ -131,18 +131,39 @@ def test_a_file_without_a_name_counts_once(program, tmp_path):
     assert held(family.processes, tmp_path.stat().st_dev, inf) == MIB
 
 
+MAP = """\
+import ctypes; libc = ctypes.CDLL(None); libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+libc.mmap(None, 65536, 1, 1, f.fileno(), 0); device = os.fstat(f.fileno()).st_dev; f.close()
+"""
+
+
 def test_a_file_that_is_only_mapped_counts(program, tmp_path):
     """Root sees all of it, others as much as is mapped."""
-    call = (
-        "import ctypes; libc = ctypes.CDLL(None); libc.mmap.restype = ctypes.c_void_p\n"
-        "libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3,"
-        " ctypes.c_long]\n"
-        "libc.mmap(None, 65536, 1, 1, f.fileno(), 0); f.close()\n"
-    )
-    process = program(OPEN + call + WAIT, str(tmp_path / "gone"))
+    process = program(OPEN + MAP + WAIT, str(tmp_path / "gone"))
     device = tmp_path.stat().st_dev
     assert held([process], device, inf) == (MIB if ROOT else 65536)
     assert held([process], device + 1, inf) == 0
+
+
+@pytest.mark.root
+def test_an_ordinary_user_counts_what_is_mapped():
+    """How large the file is, is not for everybody to see."""
+    demoted = (
+        "import ctypes, math, os; from hermes_run.sandboxes.disk_usage import held\n"
+        "os.setuid(65534)\n"
+    )
+    count = "print(held([os.getpid()], device, math.inf))"
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        found = subprocess.run(
+            [sys.executable, "-c", demoted + OPEN + MAP + count, f"{folder}/gone"],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=Path(__file__).parents[4],
+        )
+    assert found.stdout == "65536\n", found.stderr
 
 
 def test_a_thread_may_have_descriptors_of_its_own(program, tmp_path):
