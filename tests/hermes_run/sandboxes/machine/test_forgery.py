@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import resource
 import signal
@@ -146,6 +147,18 @@ async def test_deep_paths_that_are_read_at_once_take_few_descriptors(machine, si
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
     assert found == [b"content"] * 40
     assert turn_to_walk() is turn_to_walk()
+
+
+async def test_a_file_that_somebody_holds_back_is_no_fault_of_the_machine(machine, site):
+    """Commands can do that by a lease, and the system then waits for them."""
+    with (site.folder / "file").open("wb") as file:
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        before = signal.signal(signal.SIGIO, signal.SIG_IGN)
+        with pytest.raises(BlockingIOError):
+            await machine.read("file", 100)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    signal.signal(signal.SIGIO, before)
+    assert await machine.read("file", 100) == b""
 
 
 async def test_folders_are_let_go_of_where_one_cannot_be_removed(launch, site, tmp_path):
