@@ -27,7 +27,7 @@ from hermes_run.sandboxes.memory_watch import MemoryWatch
 from hermes_run.sandboxes.wall import Allowance
 from hermes_run.sandboxes.watched import Watched
 
-MEMORY_PAUSE_S, DISK_PAUSE_S = 0.1, 0.2
+MEMORY_PAUSE_S, DISK_PAUSE_S = 0.125, 0.25
 """How long it takes to see that somebody takes too much; a disk is slower to fill."""
 
 SHORT_PAUSE_S = 0.05
