@@ -5,6 +5,7 @@ What a session began with is not looked at: it is what the input row held.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from recorder.session import Session
@@ -26,6 +27,7 @@ def misfits(session: Session) -> Iterator[tuple[int, str]]:
             found = pair(step)
             missing += sum(result is None for _, result in found.pairs)
             yield from _misfits_of(step, found)
+            yield from _repeated(step, session.resumed_at)
     ended = session.ended
     if missing and ended and ended.outcome not in _CUT_SHORT:
         yield ended.seq, f"it ended as {ended.outcome} with {missing} unanswered calls"
@@ -43,3 +45,14 @@ def _misfits_of(step: Step, found: Pairing) -> Iterator[tuple[int, str]]:
     for started in step.started:
         if started.call_id not in called:
             yield started.seq, f"{started.call_id!r:.80} was started, which nobody called"
+
+
+def _repeated(step: Step, resumed_at: int) -> Iterator[tuple[int, str]]:
+    """Find calls that may change the world and were started again in one attempt at a session."""
+    left = Counter(call.id for call in step.reply.calls)
+    for started in step.started:
+        if started.effect == "external" and started.seq > resumed_at and started.call_id in left:
+            left[started.call_id] -= 1
+            if left[started.call_id] < 0:
+                what = "was started again, though it may have taken effect"
+                yield started.seq, f"{started.call_id!r:.80} {what}"

@@ -156,6 +156,23 @@ def test_a_session_that_was_cut_short_may_lack_results(write_run, judge, events,
     assert "calls" not in judge(write_run(events(START, CALLS, end(outcome)))).fault_counts
 
 
+AGAIN = (ToolStarted, {"call_id": "a", "effect": "external"})
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        [CALLS, *[(ToolStarted, {"call_id": "a", "effect": "read"})] * 2],
+        [CALLS, AGAIN, (SessionResumed, {"attempt": 2, "previous": "crashed"}), AGAIN],
+    ],
+)
+def test_a_call_may_be_started_again_that_only_reads_or_after_a_crash(
+    write_run, judge, events, twice
+):
+    """The one leaves nothing; of the other somebody else has decided that it may."""
+    assert "calls" not in judge(write_run(events(START, *twice, end("limit")))).fault_counts
+
+
 @pytest.mark.parametrize(
     ("given", "fault", "kept"),
     [
@@ -169,6 +186,7 @@ def test_a_session_that_was_cut_short_may_lack_results(write_run, judge, events,
             "'z' was started, which nobody called",
             2,
         ),
+        ([CALLS, AGAIN, AGAIN], "'a' was started again, though it may have taken effect", 3),
     ],
 )
 def test_calls_and_results_must_match(write_run, judge, events, given, fault, kept):
