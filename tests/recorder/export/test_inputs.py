@@ -29,7 +29,7 @@ def items(path, shape=MESSAGES) -> list[Any]:
     [
         ("a.jsonl", LINES),
         ("a.txt", b"\xef\xbb\xbf" + LINES),
-        ("a.jsonl.gz", gzip.compress(LINES)),
+        ("a.jsonl.gz", gzip.compress(LINES, mtime=0)),
         ("a.jsonl.zst", zstandard.ZstdCompressor().compress(LINES)),
     ],
 )
