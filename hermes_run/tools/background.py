@@ -23,7 +23,7 @@ from hermes_run.sandboxes.protocol import Command, Finished
 from hermes_run.tools.background_scripts import BEGIN, KILL, LOG, LOOK, POLL, WAIT
 from hermes_run.tools.call import failure
 from hermes_run.tools.schema import tool
-from hermes_run.tools.shell import evaluated, forget, passed_on, private_folder, slot
+from hermes_run.tools.shell import evaluated, private_folder, run_on
 from hermes_run.tools.tool import Context, Output
 
 RUNNING = 16
@@ -36,7 +36,7 @@ SPARE_S = 1.0
 MOST_CODE, MOST_BYTES = 255, 2**53
 STATES = ("running", "exited", "lost")
 
-HEAD_BYTES = 200
+HEAD_BYTES, SAID_BYTES = 200, 2_000
 _FRAME_BYTES = 400
 _KEY, _LOCK = "background.started", "background.lock"
 
@@ -75,20 +75,9 @@ async def start(line: str, seconds: int | None, workdir: str | None, context: Co
         OSError: the folder is not there, or no shell takes the line.
     """
     script = BEGIN.format(text=evaluated(line), most=RUNNING)
-    elsewhere = workdir is not None
-    await forget(context)
-    # Two that are started at once would not count each other.
-    async with _lock(context):
-        with slot(context) as number:
-            done = await context.sandbox.run(
-                Command(
-                    await passed_on(script, number, context, elsewhere=elsewhere),
-                    timeout_s=min(SCRIPT_S, context.bounds.timeout_s),
-                    limit=2_000,
-                    directory=workdir or ".",
-                    lasting=True,
-                )
-            )
+    most_s = min(SCRIPT_S, context.bounds.timeout_s)
+    async with _lock(context):  # two that are started at once would not count each other
+        done = await run_on(script, context, workdir, seconds=most_s, room=SAID_BYTES)
     said = done.output.decode("utf-8", "replace").strip()
     name = said.rpartition("\n")[2].removeprefix("started ")
     if name == "full":

@@ -31,20 +31,68 @@ from typing import cast
 import anyio
 
 from hermes_run.sandboxes.processes import LINE_BYTES
-from hermes_run.sandboxes.protocol import Command
+from hermes_run.sandboxes.protocol import Command, Finished
 from hermes_run.tools.passing import pass_text
-from hermes_run.tools.shell_scripts import BASH_PART, DIGITS, FORGET, OTHER_PART, TRAPS_PART
+from hermes_run.tools.shell_scripts import (
+    DIGITS,
+    FILE,
+    FORGET,
+    FROM_FILE,
+    GONE,
+    GONE_CODE,
+    INLINE,
+    TRAPS_PART,
+)
 from hermes_run.tools.tool import Context
 
-_SLOTS, _SEEN, _LEFT = "shell.slots", "shell.seen", "shell.left"
+WRAPPED_BYTES = 12_000
+"""As much as this of a command line may be what a command is wrapped in."""
 
-_FORGET_S = 20.0
+_SLOTS, _SEEN, _LEFT, _FILED = "shell.slots", "shell.seen", "shell.left", "shell.filed"
+
+_SCRIPT_S = 20.0
 
 
 def private_folder(context: Context) -> str:
     """Write where, for a shell, the session's own folder in the temporary folder is."""
     name = f"{context.session}\0{context.sandbox.root}".encode("utf-8", "surrogatepass")
     return f'"${{TMPDIR:-/tmp}}/.hermes-{sha256(name).hexdigest()[:12]}"'
+
+
+async def run_on(
+    line: str, context: Context, workdir: str | None, *, seconds: float, room: int
+) -> Finished:
+    """Run a command, however long, so that it goes on where the one before it ended.
+
+    What it is wrapped in comes from a file, so that lists of processes show little of it; where the
+    file is not there any more, it comes with the command, and the next one has a file again.
+
+    Args:
+        line: the command.
+        context: the session.
+        workdir: a folder for this one alone: the next one is where it would have been without it.
+        seconds: how long it may take.
+        room: how many bytes of its output are kept.
+
+    Raises:
+        OSError: the folder is not there, or the command is nothing that a shell can be given.
+    """
+    await forget(context)
+    with slot(context) as number:
+        given = _assignments(number, context, elsewhere=workdir is not None)
+        text = _traps_for(line) + await _taken(line, number, context)
+
+        async def run(begin: str) -> Finished:
+            whole = f"{given}; {begin}; {text}"
+            place = workdir or "."
+            return await context.sandbox.run(Command(whole, seconds, room, place, lasting=True))
+
+        if await _is_filed(number, context):
+            done = await run(FROM_FILE)
+            if (done.exit_code, done.output) != (GONE_CODE, GONE.encode()):
+                return done
+            context.state.pop(_FILED, None)
+        return await run(INLINE)
 
 
 def going_on(line: str, slot: int, context: Context, *, elsewhere: bool = False) -> str:
@@ -57,26 +105,8 @@ def going_on(line: str, slot: int, context: Context, *, elsewhere: bool = False)
         elsewhere: it stays in the folder it is started in, and the next one is where it would
             have been without it.
     """
-    return _wrapped(evaluated(line), _traps_for(line), slot, context, elsewhere=elsewhere)
-
-
-async def passed_on(line: str, slot: int, context: Context, *, elsewhere: bool = False) -> str:
-    """Do what :func:`going_on` does, with a command that is too long for a command line, too.
-
-    Raises:
-        OSError: it is too long for anything, or the sandbox takes no text.
-    """
-    short = going_on(line, slot, context, elsewhere=elsewhere)
-    if len(short.encode("utf-8", "replace")) <= LINE_BYTES:
-        return short
-    folder = private_folder(context)
-    path = f"{folder}/text.{slot}"
-    made = f"mkdir -p -m 700 -- {folder}"
-    await context.sandbox.run(Command(made, _FORGET_S, 0))
-    if not await pass_text(line, path, context):
-        raise OSError(errno.EIO, "there is no room for its text in the temporary folder")
-    taken = f"PATH=$__hermes_x; command cat {path}; command rm -f {path}"
-    return _wrapped(f'eval "$({taken})"', _traps_for(line), slot, context, elsewhere=elsewhere)
+    given = _assignments(slot, context, elsewhere=elsewhere)
+    return f"{given}; {INLINE}; {_traps_for(line)}{evaluated(line)}"
 
 
 def evaluated(line: str) -> str:
@@ -86,17 +116,50 @@ def evaluated(line: str) -> str:
     # The lines are counted from the one where the word after `eval` ends.
     flat = line.replace("\\", "\\\\").replace("'", "\\0047").replace("\n", "\\n")
     return (
-        f"__hermes_z='{flat}'; "
-        'if [ "$BASH_VERSION" ]; then builtin printf -v __hermes_z %b "$__hermes_z"; '
-        'else __hermes_z=$(printf %b "$__hermes_z"); fi; eval "$__hermes_z"'
+        f"__hermes_z='{flat}'; case $BASH_VERSION in "
+        '"") __hermes_z=$(printf %b "$__hermes_z");; '
+        '*) builtin printf -v __hermes_z %b "$__hermes_z";; esac; eval "$__hermes_z"'
     )
 
 
+async def _taken(line: str, slot: int, context: Context) -> str:
+    """Write on one line how a shell runs a command, which is in a file if it is too long.
+
+    Raises:
+        OSError: it is too long for anything, or the sandbox takes no text.
+    """
+    text = evaluated(line)
+    if len(text.encode("utf-8", "replace")) <= LINE_BYTES - WRAPPED_BYTES:
+        return text
+    folder = private_folder(context)
+    path = f"{folder}/text.{slot}"
+    await context.sandbox.run(Command(f"mkdir -p -m 700 -- {folder}", _SCRIPT_S, 0))
+    if not await pass_text(line, path, context):
+        raise OSError(errno.EIO, "there is no room for its text in the temporary folder")
+    return f'eval "$(PATH=$__hermes_x; command cat {path}; command rm -f {path})"'
+
+
+async def _is_filed(slot: int, context: Context) -> bool:
+    """Put what commands are wrapped in where they take it from, once; tells whether it is there."""
+    if _FILED not in context.state:
+        folder = private_folder(context)
+        new = f"{folder}/begin.{slot}"
+        line = (
+            f"mkdir -p -m 700 -- {folder} && printf %s {shlex.quote(INLINE)} > {new} && "
+            f"mv -f -- {new} {folder}/{FILE}"
+        )
+        done = await context.sandbox.run(Command(line, _SCRIPT_S, 0))
+        context.state[_FILED] = done.exit_code == 0
+    return bool(context.state[_FILED])
+
+
 def _traps_for(line: str) -> str:
-    return f"eval {TRAPS_PART}; " if re.search(r"\btrap\b", line) else ""
+    if not re.search(r"\btrap\b", line):
+        return ""
+    return f"case $BASH_VERSION in ?*) eval {TRAPS_PART};; esac; "
 
 
-def _wrapped(text: str, traps: str, slot: int, context: Context, *, elsewhere: bool) -> str:
+def _assignments(slot: int, context: Context, *, elsewhere: bool) -> str:
     given = {
         "__hermes_d": private_folder(context),
         "__hermes_r": shlex.quote(context.sandbox.root),
@@ -104,10 +167,9 @@ def _wrapped(text: str, traps: str, slot: int, context: Context, *, elsewhere: b
         "__hermes_k": "" if context.step is None else f"{context.step:0{DIGITS}}",
         "__hermes_w": "1" if elsewhere else "",
         "__hermes_a": "1" if expected(context) else "",
+        "__hermes_p": "",
     }
-    assignments = " ".join(f"{name}={value}" for name, value in given.items())
-    bash, other = f"eval {BASH_PART}; {traps}", f"eval {OTHER_PART}; "
-    return f'{assignments}; if [ "$BASH_VERSION" ]; then {bash}else {other}fi; {text}'
+    return " ".join(f"{name}={value}" for name, value in given.items())
 
 
 @contextlib.contextmanager
@@ -136,7 +198,7 @@ async def forget(context: Context) -> None:
     async with lock:
         if _LEFT in context.state:
             line = FORGET.format(folder=private_folder(context), step=context.step)
-            await context.sandbox.run(Command(line, _FORGET_S, 0))
+            await context.sandbox.run(Command(line, _SCRIPT_S, 0))
             context.state.pop(_LEFT)
 
 

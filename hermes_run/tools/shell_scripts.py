@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from hashlib import sha256
 
 from hermes_run.sandboxes.fencing import VARIABLE
 
@@ -157,4 +158,18 @@ def joined(script: str) -> str:
 
 BASH_PART, TRAPS_PART, OTHER_PART = (
     shlex.quote(joined(script)) for script in (_BASH, _TRAPS, _OTHER)
+)
+
+INLINE = f'case $BASH_VERSION in "") eval {OTHER_PART};; *) eval {BASH_PART};; esac'
+"""Takes up the state, and prepares that it is saved."""
+
+FILE = f"begin-{sha256(INLINE.encode()).hexdigest()[:12]}"
+"""The name of the file that has the same, in the folder of the state."""
+
+GONE, GONE_CODE = "[what commands begin with is gone]", 213
+"""What is said and exited with where the file is not there or not whole: nothing was run."""
+
+FROM_FILE = (
+    f'__hermes_y=$__hermes_d/{FILE}; [ ! -f "$__hermes_y" ] || [ ! -r "$__hermes_y" ] || '
+    f'. "$__hermes_y"; case $__hermes_p in "") printf %s "{GONE}"; exit {GONE_CODE};; esac'
 )

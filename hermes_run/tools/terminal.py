@@ -11,11 +11,11 @@ from typing import Annotated
 from msgspec import Meta
 
 from hermes_run.sandboxes.clip import cut
-from hermes_run.sandboxes.protocol import Command, Finished
+from hermes_run.sandboxes.protocol import Finished
 from hermes_run.tools.background import start
 from hermes_run.tools.call import failure
 from hermes_run.tools.schema import tool
-from hermes_run.tools.shell import forget, passed_on, slot
+from hermes_run.tools.shell import run_on
 from hermes_run.tools.tool import Context, Output
 from recorder.messages import Status
 
@@ -56,18 +56,7 @@ async def terminal(
 async def _run(line: str, seconds: int | None, workdir: str | None, context: Context) -> Output:
     bounds = context.bounds
     limit = min(seconds or bounds.timeout_s, bounds.timeout_s)
-    elsewhere = workdir is not None
-    await forget(context)
-    with slot(context) as number:
-        finished = await context.sandbox.run(
-            Command(
-                await passed_on(line, number, context, elsewhere=elsewhere),
-                timeout_s=limit,
-                limit=bounds.output_bytes,
-                directory=workdir or ".",
-                lasting=True,
-            )
-        )
+    finished = await run_on(line, context, workdir, seconds=limit, room=bounds.output_bytes)
     status, said = _verdict(finished, limit)
     return Output(
         content=_report(finished, said, bounds.output_bytes),

@@ -138,3 +138,22 @@ def test_a_report_fits_however_much_its_output_grows_by_quoting(limit, character
     read = json.loads(text)
     assert len(text.encode()) <= limit or len(read["output"]) < 40
     assert "bytes cut" in read["output"]
+
+
+async def test_a_list_of_processes_shows_little_that_is_not_the_commands(use):
+    """What a command is wrapped in is not among its words."""
+    await use("terminal", command="export X=1; f() { echo f$X; }")
+    output = report(await use("terminal", command="wc -c < /proc/$$/cmdline; f"))["output"]
+    size, said = output.split()
+    assert (int(size) < 700, said) == (True, "f1")
+
+
+async def test_a_command_is_run_once_where_its_beginning_was_taken_away(use, workspace):
+    """The state is kept from then on; a beginning that is not whole is none."""
+    await use("terminal", command="export X=1")
+    for harm in ("rm -f $TMPDIR/.hermes-*/begin-*", ": > $(echo $TMPDIR/.hermes-*/begin-*)"):
+        await use("terminal", command=harm)
+        output = await use("terminal", command="echo on >> made; export Y=$X; echo on")
+        assert report(output)["output"] == "on\n"
+        assert report(await use("terminal", command="echo $X$Y"))["output"] == "11\n"
+    assert (workspace / "made").read_text() == "on\non\n"

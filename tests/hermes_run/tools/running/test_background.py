@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import anyio
 import msgspec
@@ -244,7 +245,7 @@ async def test_a_command_that_can_not_be_started_is_an_error(use, scratch):
     output = await use("terminal", command="true", background=True, workdir="none")
     assert "No such file" in json.loads(output.content)["error"]
     for path in scratch.glob("tmp/.hermes-*"):
-        path.rmdir()
+        shutil.rmtree(path)
     output = await use("terminal", command="chmod 0 $TMPDIR; rm -rf $TMPDIR; touch $TMPDIR")
     output = await use("terminal", command="true", background=True)
     assert "could not be started" in json.loads(output.content)["error"]

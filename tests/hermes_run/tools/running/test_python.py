@@ -97,7 +97,7 @@ async def test_code_that_can_not_be_interrupted_is_killed(use, py):
         ("import ctypes; ctypes.string_at(0)", "signal 11"),
         ("import os; os.closerange(3, 1000)", "replaced what it needs"),
         ("import os; os.kill(os.getppid(), 9)", "The interpreter was killed"),
-        ("import os, time; os.system('rm -r $TMPDIR/.h*/python'); time.sleep(9)", "was killed"),
+        ("import os, time; os.system('rm -rf $TMPDIR/.h*/python'); time.sleep(9)", "was killed"),
     ],
 )
 async def test_code_that_ends_the_interpreter_is_told_so(py, code, told):
