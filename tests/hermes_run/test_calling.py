@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -161,6 +162,43 @@ async def test_what_comes_after_a_broken_sandbox_is_not_run(start_run: OpenRun, 
         report = await run.finish()
     assert report.statistics.outcomes == {"tool_error": 1}
     assert ran == ["changes"]
+
+
+async def test_a_call_whose_task_is_ended_from_outside_has_a_result(
+    start_run: OpenRun, asks_for: AsksFor
+):
+    """A tool may cancel whatever runs on its loop, here one that waits to be recorded."""
+    others: list[asyncio.Task[Any]] = []
+    results, go_on = list[str](), anyio.Event()
+
+    async def keep(event: Event) -> None:
+        if isinstance(event, ToolReturned):
+            results.append(event.output)
+            await go_on.wait()
+
+    @tool(effect="external")
+    async def quick() -> str:
+        """Return at once."""
+        task = asyncio.current_task()
+        assert task
+        others.append(task)
+        return "quick"
+
+    @tool(effect="read")
+    async def cancel() -> str:
+        """Cancel what waits for its turn."""
+        await anyio.wait_all_tasks_blocked()
+        others[1].cancel()
+        go_on.set()
+        return "cancel"
+
+    script = [asks_for(("quick", "{}"), ("quick", "{}"), ("cancel", "{}")), "done"]
+    async with start_run([{"prompt": "x"}], script, [quick, cancel]) as run:
+        run.record.send_also_to(keep)
+        report = await run.finish()
+    assert report.statistics.outcomes == {"completed": 1}
+    assert (len(others), results[:2]) == (2, ["quick", "cancel"])
+    assert "without a result" in results[2]
 
 
 async def test_calls_with_one_id_or_none_have_results_of_their_own(tmp_path: Path):
