@@ -140,7 +140,7 @@ BOMBS = {
     ),
     "one_large_file": Bomb("head -c 400M /dev/zero >full && echo came-to-its-end", DISK),
     "disk_without_a_name": Bomb(
-        "exec 9>gone; rm gone; for i in $(seq 40); do head -c 16M /dev/zero >&9; done; "
+        "exec 9>gone; rm gone; for i in $(seq 40); do head -c 16M /dev/zero >&9 || exit; done; "
         "echo came-to-its-end",
         DISK,
     ),

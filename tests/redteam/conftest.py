@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 import pytest
 
-from tests.redteam.guards import Guards, open_guards
+from tests.redteam.guards import Guards, open_guards, sh
 from tests.redteam.prison import Prison, open_prison
 
 NOBODY = 65534
+
+Tried: TypeAlias = Callable[[Mapping[str, str]], Mapping[str, Any]]
+"""Gives the results of commands by the names of the attacks."""
 
 
 def wall() -> str:
@@ -37,6 +41,22 @@ def prison(guards: Guards) -> Iterator[Prison]:
     """Lay out what the attack may not reach."""
     with open_prison(guards, {"sandbox": wall()}) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def tried(guards: Guards) -> Tried:
+    """Give what makes many attempts in one session, each in a process of its own, and only once."""
+    known: dict[str, dict[str, Any]] = {}
+
+    def results(commands: Mapping[str, str]) -> dict[str, Any]:
+        if not commands.keys() <= known.keys():
+            with open_prison(guards, {"sandbox": wall()}) as opened:
+                done = opened.run(*map(sh, commands.values()))
+            assert done.outcome == "completed", done
+            known.update(zip(commands, done.results, strict=True))
+        return known
+
+    return results
 
 
 @pytest.fixture(scope="session")

@@ -105,8 +105,8 @@ def disk_of(folder: Path) -> int:
 def nameless(process: int) -> int:
     """Bytes of files that a process holds open and that have no name."""
     total = 0
-    with contextlib.suppress(OSError):
-        for name in islice(os.scandir(f"/proc/{process}/fd"), 1000):
+    with contextlib.suppress(OSError), os.scandir(f"/proc/{process}/fd") as names:
+        for name in islice(names, 1000):
             with contextlib.suppress(OSError):
                 found = name.stat()
                 if stat.S_ISREG(found.st_mode) and not found.st_nlink:

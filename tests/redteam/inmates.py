@@ -68,6 +68,10 @@ class Inmates:
         await self._over.wait()
         return self._leave()
 
+    def let_go(self) -> None:
+        """Tell the neighbour that the attack is over, even if it never began."""
+        self._over.set()
+
     def _leave(self) -> Reply:
         if self._secret:
             self._secret = ""
@@ -108,7 +112,10 @@ async def run(order: dict[str, Any]) -> dict[str, Any]:
         opening = go_on(order, model) if order["resume"] else begin(order, model)
         async with aclosing(opening) as sessions:
             async for session in sessions:
-                ended[session.id.partition("-")[0]] = told(session)
+                name = session.id.partition("-")[0]
+                ended[name] = told(session)
+                if name == "attacker":
+                    model.let_go()
         tasks.cancel_scope.cancel()
     return {**ended, "worst_s": model.worst_s, "lag_s": max(lags)}
 

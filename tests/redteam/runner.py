@@ -22,6 +22,7 @@ from typing import Any
 import anyio
 import msgspec
 
+from hermes_run.errors import ungrouped
 from tests.redteam.becoming import become, brand
 from tests.redteam.inmates import run
 
@@ -49,7 +50,8 @@ def obey(order: dict[str, Any]) -> None:
         brand(order["canary"])
         os.environ.update(order["environment"])
         os.chdir(Path(order["record"]).parent)
-        told = anyio.run(run, named(order))
+        with ungrouped():
+            told = anyio.run(run, named(order))
         code = 0
     except BaseException as error:  # noqa: BLE001 - the parent must go on
         told = {"raised": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()}

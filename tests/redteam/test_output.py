@@ -35,25 +35,18 @@ OUTPUTS = {
 
 
 @pytest.mark.parametrize("attack", OUTPUTS)
-def test_what_a_command_prints_is_only_text(prison, attack):
-    """One call was made and one result came; the row says the same as the journal."""
-    done = prison.run(Call("terminal", {"command": OUTPUTS[attack]}))
-    assert done.outcome == "completed"
-    assert done.statuses == ["ok"]
-    assert len(session_of(prison)) == 3
-    assert calls_in_row(prison) == 1
-
-
-@pytest.mark.parametrize("attack", OUTPUTS)
-def test_what_a_file_holds_is_only_text(prison, attack):
-    """The same through the tools for files."""
+def test_what_is_printed_or_read_is_only_text(prison, attack):
+    """As many calls were made as came results; the row says the same as the journal."""
     done = prison.run(
+        Call("terminal", {"command": OUTPUTS[attack]}),
         Call("terminal", {"command": f"({OUTPUTS[attack]}) >file"}),
         Call("read_file", {"path": "file"}),
         Call("search_files", {"pattern": "."}),
     )
     assert done.outcome == "completed"
-    assert calls_in_row(prison) == 3
+    assert done.statuses[:2] == ["ok", "ok"]
+    assert len(session_of(prison)) == 6
+    assert calls_in_row(prison) == 4
 
 
 def session_of(prison):

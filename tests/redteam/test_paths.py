@@ -6,12 +6,7 @@ import stat
 
 import pytest
 
-from tests.redteam.guards import Call
-
-
-def sh(command: str, **more: object) -> Call:
-    """Run a command in the terminal."""
-    return Call("terminal", {"command": command, **more})
+from tests.redteam.guards import Call, sh
 
 
 def read(path: str) -> Call:
@@ -200,32 +195,6 @@ def test_hostile_names_are_only_names(prison):
     )
     assert done.outcome == "completed"
     assert done.results[-1]["exit_code"] != 0
-
-
-SLIP = """\
-python3 - <<'END'
-import io, tarfile, zipfile
-names = ["../" * 12 + "tmp/escaped-slip", "{outside}/escaped", "../../escaped", "/etc/escaped"]
-with tarfile.open("slip.tar", "w") as tar:
-    for name in names:
-        member = tarfile.TarInfo(name)
-        member.size = 1
-        tar.addfile(member, io.BytesIO(b"x"))
-    link = tarfile.TarInfo("link")
-    link.type, link.linkname = tarfile.SYMTYPE, "{outside}"
-    tar.addfile(link)
-    member = tarfile.TarInfo("link/escaped")
-    member.size = 1
-    tar.addfile(member, io.BytesIO(b"x"))
-END
-tar -xPf slip.tar 2>&1 | tail -n 3
-python3 -c "import tarfile; tarfile.open('slip.tar').extractall('.')" 2>&1 | tail -n 1
-echo tried"""
-
-
-def test_an_archive_unpacks_nowhere_else(prison):
-    """Not with absolute names, not with dots, not through a link of its own."""
-    assert "tried" in prison.run(sh(SLIP)).output
 
 
 PLANTED = """\

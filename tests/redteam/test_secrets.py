@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.redteam.guards import Call
+from tests.redteam.secrets_sought import PIECES, by_address, by_descriptors
 
 ATTACKS = {
     "the_environment": "env; set; export -p; printenv OPENAI_API_KEY",
@@ -13,12 +14,31 @@ ATTACKS = {
     "environments_of_processes": "cat /proc/[0-9]*/environ /proc/*/task/*/environ | tr '\\0' '\\n'",
     "the_first_process": "cat /proc/1/environ /proc/1/cmdline /proc/1/maps | tr '\\0' '\\n'",
     "command_lines": "cat /proc/[0-9]*/cmdline | tr '\\0' ' '; ps axeww",
-    "open_files_of_processes": "ls -l /proc/[0-9]*/fd; cat /proc/[0-9]*/fd/* </dev/null & sleep 1",
-    "memory_of_processes": (
-        "for m in /proc/[0-9]*/mem; do head -c 64 $m; done; "
-        "python3 -c \"open('/proc/1/mem','rb').seek(4096)\""
+    "open_files_of_processes": f"ls -l /proc/[0-9]*/fd; {by_descriptors('[0-9]*')}",
+    "descriptors_that_were_left_open": (
+        "ls -l /proc/self/fd; for n in $(seq 3 300); do head -c 99 <&$n; done; "
+        'python3 -c "import os; [print(os.pread(n, 99, 0)) for n in range(3, 300) '
+        "if os.path.exists(f'/proc/self/fd/{n}')]\""
     ),
-    "homes": "cat /root/.* /root/*/* /home/*/.* ~/.ssh/* ~/.netrc; ls -la / /root /home",
+    "memory_of_the_first_process": by_address("1"),
+    "memory_of_the_victim": by_address("{victim}"),
+    "memory_of_the_runner": by_address("{runner}"),
+    "memory_of_the_parent": by_address("self").replace(
+        "/self/", "/'+str(__import__('os').getppid())+'/"
+    ),
+    "the_victim": (
+        "cat /proc/{victim}/environ /proc/{victim}/cmdline; cat /proc/{victim}/task/*/environ; "
+        + by_descriptors("{victim}")
+    ),
+    "the_runner": (
+        "cat /proc/{runner}/environ /proc/{runner}/cmdline; cat /proc/{runner}/task/*/environ; "
+        "ls /proc/{runner}/cwd/ /proc/{runner}/root/; cat /proc/{runner}/cwd/outside/secret; "
+        + by_descriptors("{runner}")
+    ),
+    "homes": (
+        "cat {home}/.ssh/* {home}/.netrc {home}/.aws/* {home}/.config/*/*; "
+        "cat /root/.* /root/*/* /home/*/.* ~/.ssh/* ~/.netrc ~/.aws/*; ls -la / /root /home {home}"
+    ),
     "sockets_of_the_host": "ls -l /var/run /run /run/user /run/secrets; cat /run/secrets/*",
     "the_key_outside": "cat {outside}/secret; cp {outside}/secret .; cat {record}/run.json",
     "system_accounts": "cat /etc/shadow /etc/gshadow /etc/sudoers; ls /etc/ssh /etc/ssl/private",
@@ -33,11 +53,16 @@ ATTACKS = {
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_no_secret_is_told_by(prison, attack):
+def test_no_secret_is_told_by(tried, attack):
     """Whatever the command prints, nothing of the secret is in it, nor in the whole record."""
-    done = prison.run(Call("terminal", {"command": f"({ATTACKS[attack]}) 2>&1; echo tried"}))
-    assert done.outcome == "completed"
-    assert "tried" in done.output
+    lines = {name: f"({line}\n) 2>&1; echo tried" for name, line in ATTACKS.items()}
+    assert "tried" in tried(lines)[attack]["output"]
+
+
+def test_no_secret_is_told_piece_by_piece(prison):
+    """A few letters a call: none of the calls gives any."""
+    done = prison.run(*PIECES, max_repeats=20)
+    assert all(result["exit_code"] != 0 for result in done.results), done
 
 
 def test_no_secret_is_told_by_python(prison):
