@@ -237,22 +237,6 @@ async def test_a_call_that_was_cancelled_leaves_a_new_interpreter(use, context, 
     assert ANEW not in await py("1")
 
 
-@pytest.mark.parametrize("size", [100_000, 900_000])
-async def test_code_that_is_longer_than_a_command_line_is_run(py, size):
-    """Whatever stands in it, and also where it begins an interpreter."""
-    text = "it's \u00e9 {} \\\\ %s " * (size // 19)
-    code = f"text = {text!r}\nlen(text)"
-    assert await py(code) == await py(code) == f"{len(text)}\n"
-    assert await py("text[-5:]") == f"{text[-5:]!r}\n"
-
-
-async def test_code_that_is_too_long_for_anything_says_so(use):
-    """With its own size."""
-    output = await use("python", code="#" * 1_000_001)
-    assert output.status == "error"
-    assert "The code was not run: it has 1,000,001 bytes" in output.content
-
-
 async def test_an_interpreter_that_can_not_start_says_why(use, context, scratch):
     """Here there is no room for it."""
     (scratch / "tmp").chmod(0o500)
