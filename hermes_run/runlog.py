@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import FilteringBoundLogger
 
 RUN_LOG = "run.log"
+
+
+class _Lines:
+    """The file of the log, as far as there is room for it: it is not the record."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def write(self, text: str) -> None:
+        """Append *text*; it is lost where it can't be written."""
+        with suppress(OSError):
+            os.write(self._descriptor, text.encode("utf-8", "backslashreplace"))
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
 
 
 @contextmanager
@@ -23,9 +39,9 @@ def open_log(directory: Path) -> Generator[FilteringBoundLogger]:
     descriptor = os.open(
         directory / RUN_LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
     )
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+    try:
         yield structlog.wrap_logger(
-            structlog.WriteLogger(file),
+            structlog.WriteLogger(cast("TextIO", _Lines(descriptor))),
             processors=[
                 structlog.processors.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -34,3 +50,5 @@ def open_log(directory: Path) -> Generator[FilteringBoundLogger]:
             ],
             wrapper_class=structlog.make_filtering_bound_logger("info"),
         )
+    finally:
+        os.close(descriptor)
