@@ -23,12 +23,26 @@ from hermes_run.tools.toolbox import Toolbox
 from recorder.messages import Json
 
 
+class Limited(msgspec.Struct, frozen=True):
+    """How a session's time is bounded: by *clock*, which cancels it and nothing else.
+
+    ``held`` is set where the session is cancelled after it mostly waited for leave to ask.
+    """
+
+    clock: anyio.CancelScope
+    held: anyio.Event
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the session is cut because its time is over, and for no other reason known."""
+        return self.clock.cancel_called
+
+
 class Agent(msgspec.Struct, frozen=True):
     """All that a session is driven with; ``verify`` is a command that scores the workspace.
 
     ``mirror`` holds the workspace as it was before a call that may change it, ``dialect`` says how
-    the model writes calls where the server leaves them in the text. ``held`` is set where the
-    session is cancelled after it mostly waited for leave to ask.
+    the model writes calls where the server leaves them in the text.
     """
 
     model: Model
@@ -48,4 +62,4 @@ class Agent(msgspec.Struct, frozen=True):
     prompts: Prompts = msgspec.field(default_factory=Prompts)
     repeats: Repeats = msgspec.field(default_factory=Repeats)
     dialect: str = NONE
-    held: anyio.Event | None = None
+    limited: Limited | None = None

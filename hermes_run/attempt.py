@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import anyio
 
-from hermes_run.agent import Agent
+from hermes_run.agent import Agent, Limited
 from hermes_run.config import Settings
 from hermes_run.decide import time_over
 from hermes_run.errors import SandboxError, UsageError, leaves
@@ -70,7 +70,7 @@ async def _run(recording: Recording, job: Job, plan: Plan) -> None:
     held = anyio.Event()
     with anyio.move_on_after(left) as clock:
         try:
-            await _work(recording, job, plan, held)
+            await _work(recording, job, plan, Limited(clock, held))
         # Whatever broke a session ends that session only; also a cancellation that is not its own.
         except BaseException as error:  # noqa: BLE001 - all of it becomes a fact
             await go_on_after(error)
@@ -105,11 +105,11 @@ async def _begin(recording: Recording, job: Job, plan: Plan) -> None:
     )
 
 
-async def _work(recording: Recording, job: Job, plan: Plan, held: anyio.Event) -> None:
+async def _work(recording: Recording, job: Job, plan: Plan, limited: Limited) -> None:
     async with open_workspace(recording, job, plan) as place:
         if place:
             async with open_belongings() as belongings:
-                agent = _agent(job, plan, place, belongings, held)
+                agent = _agent(job, plan, place, belongings, limited)
                 agent.context.state.update(remembered(recording.session))
                 await drive(recording, agent)
 
@@ -174,7 +174,7 @@ async def _give_up(recording: Recording, plan: Plan) -> None:
                 await _write_row(recording, plan)
 
 
-def _agent(job: Job, plan: Plan, place: Place, belongings: Belongings, held: anyio.Event) -> Agent:
+def _agent(job: Job, plan: Plan, place: Place, belongings: Belongings, limited: Limited) -> Agent:
     settings = plan.settings
     schemas = job.toolbox.schemas
     return Agent(
@@ -211,7 +211,7 @@ def _agent(job: Job, plan: Plan, place: Place, belongings: Belongings, held: any
         mirror=place.mirror,
         repeats=Repeats(settings.max_repeats),
         dialect=settings.tool_dialect,
-        held=held,
+        limited=limited,
     )
 
 

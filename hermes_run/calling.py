@@ -62,7 +62,7 @@ async def run_calls(calls: Sequence[ToolCall], recording: Recording, agent: Agen
     except anyio.get_cancelled_exc_class():
         # Where only the session is cut, because its time is over, nothing will run again, and what
         # returned counts.
-        if not agent.brake.pulled:
+        if agent.limited and agent.limited.is_over:
             with anyio.move_on_after(_LAST_S, shield=True):
                 await recording.record_all(ToolReturned, held)
         raise

@@ -70,7 +70,7 @@ async def _ask(recording: Recording, agent: Agent) -> None:
         tools=agent.tools,
         sampling=agent.sampling,
         session=recording.session.id,
-        held=agent.held,
+        held=agent.limited and agent.limited.held,
     )
     try:
         reply = await agent.model.reply(request)
