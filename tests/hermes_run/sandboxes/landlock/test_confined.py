@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from hermes_run.sandboxes.confined.family import descendants
@@ -169,12 +170,12 @@ def test_descendants_are_counted_with_their_threads():
     with subprocess.Popen(["sh", "-c", "sleep 600 & echo; wait"], stdout=subprocess.PIPE) as shell:
         assert shell.stdout
         shell.stdout.readline()
+        family = [shell.pid, *(each.pid for each in psutil.Process(shell.pid).children())]
         found = descendants()
-        assert found[shell.pid] == 1
-        assert len(found) == 2
-        assert os.getpid() not in found
-        for pid in found:
+        for pid in family:
             os.kill(pid, signal.SIGKILL)
+        assert [found.get(pid) for pid in family] == [1, 1]
+        assert os.getpid() not in found
         os.waitid(os.P_PID, shell.pid, os.WEXITED | os.WNOWAIT)
         assert shell.pid not in descendants()
 
