@@ -17,7 +17,7 @@ MIB = 2**20
 MEMORY, DISK, PROCESSES = 256 * MIB, 128 * MIB, 128
 """What a session may have here, in bytes and processes."""
 
-SLACK = 256 * MIB
+SLACK = 512 * MIB
 """The runner, the other session, and what is taken before anybody looks, in bytes."""
 
 DISK_SLACK = 384 * MIB

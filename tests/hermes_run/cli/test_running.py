@@ -92,17 +92,15 @@ def test_sixty_four_requests_are_in_flight_at_once(command, prompts, serve, repl
 def test_results_come_back_under_the_ids_of_their_calls(
     command, prompts, serve, reply, tool_call, rows_of
 ):
-    """Two calls of one turn, one of which ends first; the model gets both in call order."""
+    """Two calls of one turn, which run in their order; the model gets both in it, too."""
     asked: list[list[dict]] = []
 
     async def answer(request: web.Request) -> web.Response:
         asked.append((await request.json())["messages"])
         if len(asked) > 1:
             return reply("done")
-        slow = tool_call(
-            "terminal", "slow", command="while ! [ -e go ]; do sleep 0.01; done; echo s"
-        )
-        quick = tool_call("terminal", "quick", command="echo q; touch go")
+        slow = tool_call("terminal", "slow", command="sleep 0.1; touch done; echo s")
+        quick = tool_call("terminal", "quick", command="[ -e done ] && echo q")
         return reply("", [slow, quick])
 
     url = serve(answer)
