@@ -318,3 +318,10 @@ def test_a_share_is_all_or_nothing_only_when_it_is(part, whole, said):
 def test_what_cannot_be_printed_is_a_blank():
     """No escape reaches a terminal."""
     assert shown("a\x1b[0m\n\u202eb\ud800") == "a [0m  b\ufffd"
+
+
+def test_more_rows_and_more_tokens_than_there_were_are_said():
+    """A split writes more rows than it reads, and may write more tokens."""
+    said = dict(facts(Report(rows=2, written=5, tokens_before=1_000, tokens_after=1_100)))
+    assert said["rows written"].startswith("5: rows over the budget were split")
+    assert said["tokens"] == "1,000 to 1,100, 10.0 % more"
