@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import secrets
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
@@ -19,13 +18,14 @@ import anyio.abc
 from anyio import to_thread
 
 from hermes_run.errors import SandboxError, ungrouped
-from hermes_run.sandboxes.beneath import Root, folder_beneath, read_beneath, write_beneath
+from hermes_run.sandboxes.beneath import Root
 from hermes_run.sandboxes.call import Call, checked, discard
 from hermes_run.sandboxes.control import Control
+from hermes_run.sandboxes.folders import Folders
 from hermes_run.sandboxes.launch import Launch
 from hermes_run.sandboxes.life import Life
 from hermes_run.sandboxes.mirror import Mirror, update_mirror
-from hermes_run.sandboxes.processes import blaming_the_machine, turn_to_start, turn_to_walk
+from hermes_run.sandboxes.processes import turn_to_start
 from hermes_run.sandboxes.protocol import Command, Finished
 from hermes_run.sandboxes.wall import Allowance, Site
 from hermes_run.sandboxes.workspaces import remove_tree
@@ -73,12 +73,13 @@ class Machine:
                 os.fchown(temporary, launch.owner, launch.owner)
                 os.fchown(control, -1, launch.owner)
                 os.fchmod(control, 0o750)
-            self._place = Root(
+            place = Root(
                 path=launch.root,
                 descriptor=_opened(folders, site.folder),
                 others=(Root(launch.temporary, temporary, owner=launch.owner),),
                 owner=launch.owner,
             )
+            self._files = Folders(place)
             self._control = Control(control, launch.owner)
             self._folders = folders.pop_all()
 
@@ -101,31 +102,25 @@ class Machine:
     async def run(self, command: Command) -> Finished:
         """Run a command by ``bash -c``, or ``sh -c`` where there is no bash."""
         checked(command.line)
-        folder = await self._folder(command.directory)
+        folder = await self._files.find(command.directory)
         if command.alone:
             await self.end()
         life = await self._alive()
         call = Call(next(self._numbers), command)
         async with turn_to_start():  # many at once would hold up everybody else
             with _broken("a command can't be prepared"):
-                call.open(self._control, folder, self._new_home() if command.alone else "")
+                call.open(self._control, folder, self._files.new_home() if command.alone else "")
         with contextlib.closing(call), life.calling(call):
             await self._follow(life, call)
         return call.finished()
 
     async def read(self, path: str, limit: int) -> bytes:
         """Give the first *limit* bytes of a file."""
-        with blaming_the_machine():
-            return await to_thread.run_sync(
-                read_beneath, self._place, _home(path), limit, limiter=turn_to_walk()
-            )
+        return await self._files.read(path, limit)
 
     async def write(self, path: str, content: bytes) -> None:
         """Write a file, making its folders."""
-        with blaming_the_machine():
-            await to_thread.run_sync(
-                write_beneath, self._place, _home(path), content, limiter=turn_to_walk()
-            )
+        await self._files.write(path, content)
 
     async def snapshot(self, mirror: Mirror, seq: int) -> bool:
         """Copy the workspace as it stands."""
@@ -151,28 +146,8 @@ class Machine:
         finally:
             self._closed = True
             self._folders.close()
-            self._place = Root(self.root, -1)
+            self._files = Folders(Root(self.root, -1))
             self._control = Control(-1)
-
-    async def _folder(self, path: str) -> str:
-        if path == ".":
-            return self.root
-        with blaming_the_machine():
-            return await to_thread.run_sync(
-                folder_beneath, self._place, _home(path), limiter=turn_to_walk()
-            )
-
-    def _new_home(self) -> str:
-        """Make an empty folder that nobody in the session knows of; give its path inside.
-
-        It can be written to, for many programs do not start without that.
-        """
-        (place,) = self._place.others
-        name = f"home-{secrets.token_hex(8)}"
-        os.mkdir(name, 0o700, dir_fd=place.descriptor)
-        if place.owner is not None:
-            os.chown(name, place.owner, place.owner, dir_fd=place.descriptor, follow_symlinks=False)
-        return f"{place.path}/{name}"
 
     async def _alive(self) -> Life:
         """Give the life of the processes, a new one where the last has ended."""
@@ -276,8 +251,3 @@ def _opened(folders: contextlib.ExitStack, folder: Path) -> int:
     descriptor = os.open(folder, _FOLDER)
     folders.callback(os.close, descriptor)
     return descriptor
-
-
-def _home(path: str) -> str:
-    """Read ``~`` as the shell in there does: it is the workspace."""
-    return f"./{path[1:]}" if path == "~" or path.startswith("~/") else path

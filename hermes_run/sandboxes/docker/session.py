@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import os
-import secrets
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import anyio
-from anyio import to_thread
 
 from hermes_run.errors import SandboxError
-from hermes_run.sandboxes.beneath import Root, folder_beneath, read_beneath, write_beneath
+from hermes_run.sandboxes.beneath import Root
 from hermes_run.sandboxes.call import checked
 from hermes_run.sandboxes.clip import render
 from hermes_run.sandboxes.docker.body import TEMPORARY, Person
 from hermes_run.sandboxes.docker.engine import Engine, RefusedError
 from hermes_run.sandboxes.docker.running import Output, Said, ask, exit_code, follow
 from hermes_run.sandboxes.docker.scripts import END, NAME, RUN, Header, read_header, read_kills
+from hermes_run.sandboxes.folders import Folders
 from hermes_run.sandboxes.mirror import Mirror, update_mirror
-from hermes_run.sandboxes.processes import blaming_the_machine
 from hermes_run.sandboxes.protocol import Command, Finished
 from hermes_run.sandboxes.wall import WORKSPACE, Site
 
@@ -53,7 +51,7 @@ class Container:
         self._engine = engine
         self._name = name
         self._user = person.user
-        self._place = _hold(site, person.owner)
+        self._files = Folders(_hold(site, person.owner))
         self._broken: str | None = None
         self._life = 0
         self._stopped: dict[int, str] = {}
@@ -63,7 +61,7 @@ class Container:
     async def run(self, command: Command) -> Finished:
         """Run a command by ``bash -c``, or ``sh -c`` where the image has no bash."""
         line = checked(command.line).decode()
-        folder = await self._folder(command.directory)
+        folder = await self._files.find(command.directory)
         self._check()
         home = await self._begin_alone() if command.alone else ""
         lasting = "lasting" if command.lasting else ""
@@ -96,7 +94,7 @@ class Container:
         with suppress(SandboxError):  # it is only looked after less closely then
             pid = (await self._engine.state(self._name)).pid
             # An engine may number the processes of another machine, or of another space.
-            self.leader = pid if _sees(pid, self._place) else None
+            self.leader = pid if _sees(pid, self._files.place) else None
 
     def stop(self, reason: str) -> None:
         """End all its processes soon; a call that runs says *reason*."""
@@ -112,13 +110,11 @@ class Container:
 
     async def read(self, path: str, limit: int) -> bytes:
         """Give the first *limit* bytes of a file."""
-        with blaming_the_machine():
-            return await to_thread.run_sync(read_beneath, self._place, _home(path), limit)
+        return await self._files.read(path, limit)
 
     async def write(self, path: str, content: bytes) -> None:
         """Write a file, making its folders."""
-        with blaming_the_machine():
-            await to_thread.run_sync(write_beneath, self._place, _home(path), content)
+        await self._files.write(path, content)
 
     async def snapshot(self, mirror: Mirror, seq: int) -> bool:
         """Copy the workspace as it stands."""
@@ -127,7 +123,7 @@ class Container:
     async def close(self) -> None:
         """Remove the container; one that can't be removed now is left to the end of the run."""
         self.leader = None
-        place, self._place = self._place, Root(WORKSPACE, -1)
+        place, self._files = self._files.place, Folders(Root(WORKSPACE, -1))
         for root in (place, *place.others):
             if root.descriptor >= 0:
                 os.close(root.descriptor)
@@ -213,19 +209,10 @@ class Container:
     async def _begin_alone(self) -> str:
         """End all processes; make a home that none of them knew of, and give its path inside."""
         await self._restart()
-        (place,) = self._place.others
-        name = f"home-{secrets.token_hex(8)}"
         try:
-            os.mkdir(name, 0o700, dir_fd=place.descriptor)
-            if place.owner is not None:
-                os.chown(name, place.owner, place.owner, dir_fd=place.descriptor)
+            return self._files.new_home()
         except OSError as error:
             raise SandboxError(f"a command can't be prepared: {error.strerror}") from error
-        return f"{place.path}/{name}"
-
-    async def _folder(self, path: str) -> str:
-        with blaming_the_machine():
-            return await to_thread.run_sync(folder_beneath, self._place, _home(path))
 
 
 def _sees(pid: int, place: Root) -> bool:
@@ -248,11 +235,6 @@ def _opened(undo: ExitStack, folder: Path) -> int:
     descriptor = os.open(folder, _FOLDER)
     undo.callback(os.close, descriptor)
     return descriptor
-
-
-def _home(path: str) -> str:
-    """Read ``~`` as the shell in there does: it is the workspace."""
-    return f"./{path[1:]}" if path == "~" or path.startswith("~/") else path
 
 
 def _script(script: str, *arguments: str) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ async def test_a_command_does_not_start_where_there_is_no_folder_of_the_workspac
 async def test_a_folder_that_goes_away_meanwhile_is_said_by_the_shell(container, site, monkeypatch):
     """The command is not run anywhere else."""
     monkeypatch.setattr(
-        "hermes_run.sandboxes.docker.session.folder_beneath", lambda *_: "/workspace/gone"
+        "hermes_run.sandboxes.folders.folder_beneath", lambda *_: "/workspace/gone"
     )
     finished = await run(container, "touch made")
     assert finished.exit_code == 1
