@@ -61,10 +61,8 @@ async def test_a_command_does_not_start_where_there_is_no_folder_of_the_workspac
 
 async def test_a_folder_that_goes_away_meanwhile_is_said_by_the_shell(container, site, monkeypatch):
     """The command is not run anywhere else."""
-    monkeypatch.setattr(
-        "hermes_run.sandboxes.folders.folder_beneath", lambda *_: "/workspace/gone"
-    )
-    finished = await run(container, "touch made")
+    monkeypatch.setattr("hermes_run.sandboxes.folders.folder_beneath", lambda *_: "/workspace/gone")
+    finished = await run(container, "touch made", directory="sub")
     assert finished.exit_code == 1
     assert b"gone" in finished.output
     assert not list(site.folder.iterdir())
