@@ -39,8 +39,10 @@ class Figure(msgspec.Struct, frozen=True, omit_defaults=True):
         """How much of the budget is used: up to 1 is within it, whichever way it points."""
         if self.budget is None:
             return None
-        parts = (self.budget, self.median) if self.floor else (self.median, self.budget)
-        return parts[0] / parts[1] if parts[1] else float("inf")
+        used, given = (self.budget, self.median) if self.floor else (self.median, self.budget)
+        if not given:
+            return float("inf") if used > 0 else 0.0
+        return used / given
 
     @property
     def passed(self) -> bool | None:
@@ -61,7 +63,7 @@ class Answer(msgspec.Struct, frozen=True):
     """What one benchmark found.
 
     ``inputs`` are the sizes that were asked for, ``checks`` other numbers that show the figures to
-    mean something, as how busy the server was.
+    mean something, as how busy the server was. ``skipped`` is why nothing could be measured here.
     """
 
     bench: str
@@ -72,6 +74,7 @@ class Answer(msgspec.Struct, frozen=True):
     checks: Mapping[str, Any] = {}
     versions: Mapping[str, str] = {}
     machine: Mapping[str, Any] = {}
+    skipped: str = ""
 
 
 def at_most(name: str, unit: str, values: Sequence[float], budget: float | None = None) -> Figure:
