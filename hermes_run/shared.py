@@ -80,7 +80,7 @@ def _connect(plan: Plan, source: Source) -> None:
     """Note what the source warned of, and let the record's facts reach who decides by them."""
     for warning in source.warnings:
         plan.log.warning(warning)
-    keep_limits(plan.record, source.gate)
+    keep_limits(plan.record, source.door.gate if source.door else None)
     if plan.settings.max_cost_usd is not None:
         budget = Budget(plan, plan.settings.max_cost_usd)
         budget.look()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from urllib.parse import urlsplit
 
 import anyio
@@ -26,6 +26,7 @@ from hermes_run.models.secret import secrets_of
 from hermes_run.models.simulated.server import serve
 from hermes_run.models.throttled import Way, open_throttled
 from hermes_run.targets import NAME_OF_KEY, Target, read_targets
+from hermes_run.throttle.door import OwnDoor
 from hermes_run.throttle.gate import Gate
 from hermes_run.throttle.lane import Terms
 from hermes_run.throttle.notices import Notices
@@ -40,7 +41,7 @@ NO_KEY = (
 class Source(msgspec.Struct, frozen=True):
     """A model that answers, its name, and who provides it.
 
-    ``brake`` stops the run that asks; ``gate`` is what its requests pass, if there is one;
+    ``brake`` stops the run that asks; ``door`` is where its requests wait for leave, if they do;
     ``warnings`` say which endpoints are left out.
     """
 
@@ -48,7 +49,7 @@ class Source(msgspec.Struct, frozen=True):
     name: str
     provider: str
     brake: Brake = msgspec.field(default_factory=Brake)
-    gate: Gate | None = None
+    door: OwnDoor | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -60,10 +61,9 @@ async def open_source(settings: Settings) -> AsyncGenerator[Source]:
         UsageError: there is no key.
         EndpointError: nobody answers at the address, or the key is refused.
     """
+    brake = Brake()
     async with AsyncExitStack() as stack:
-        targets, brake = targets_of(settings), Brake()
-        if settings.model == SIMULATED:
-            targets = (Target(base_url=await stack.enter_async_context(serve())),)
+        targets = await _open_targets(stack, settings)
         names = names_of(targets, settings)
         endpoints = [endpoint_of(target, settings) for target in targets]
         gate = Gate(
@@ -73,21 +73,59 @@ async def open_source(settings: Settings) -> AsyncGenerator[Source]:
             settings.seed,
             settings.outage_timeout or math.inf,
         )
-        try:
+        with _needing_a_key():
             warnings = await _try_all(endpoints, gate)
-            ways = [
-                Way(await stack.enter_async_context(open_chat(one)), one.notices, target.model)
-                for one, target in zip(endpoints, targets, strict=True)
-            ]
-        except openai.OpenAIError as error:
-            raise UsageError(NO_KEY) from error
+            ways = await _open_ways(stack, endpoints, targets)
         model = await stack.enter_async_context(open_throttled(ways, gate, brake))
-        yield Source(model, settings.model or "", _provider(settings), brake, gate, warnings)
+        named = settings.model or "", provider_of(settings)
+        yield Source(model, *named, brake, model.door, warnings)
+
+
+@asynccontextmanager
+async def open_ways(settings: Settings) -> AsyncGenerator[tuple[Way, ...]]:
+    """Open the clients of what *settings* names, without asking whether anybody answers.
+
+    Raises:
+        UsageError: there is no key.
+    """
+    async with AsyncExitStack() as stack:
+        targets = await _open_targets(stack, settings)
+        endpoints = [endpoint_of(target, settings) for target in targets]
+        with _needing_a_key():
+            ways = await _open_ways(stack, endpoints, targets)
+        yield ways
+
+
+async def _open_targets(stack: AsyncExitStack, settings: Settings) -> tuple[Target, ...]:
+    """Give the endpoints that *settings* name; the embedded model is served in here."""
+    if settings.model == SIMULATED:
+        return (Target(base_url=await stack.enter_async_context(serve())),)
+    return targets_of(settings)
+
+
+async def _open_ways(
+    stack: AsyncExitStack, endpoints: Sequence[Endpoint], targets: Sequence[Target]
+) -> tuple[Way, ...]:
+    return tuple(
+        [
+            Way(await stack.enter_async_context(open_chat(one)), one.notices, target.model)
+            for one, target in zip(endpoints, targets, strict=True)
+        ]
+    )
+
+
+@contextmanager
+def _needing_a_key() -> Generator[None]:
+    """Say what to type where the SDK misses a key."""
+    try:
+        yield
+    except openai.OpenAIError as error:
+        raise UsageError(NO_KEY) from error
 
 
 def unasked(settings: Settings) -> Source:
     """Give what *settings* names to a run that has nothing left to ask, so nobody must be there."""
-    return Source(Scripted(()), settings.model or "", _provider(settings))
+    return Source(Scripted(()), settings.model or "", provider_of(settings))
 
 
 def targets_of(settings: Settings) -> tuple[Target, ...]:
@@ -95,7 +133,8 @@ def targets_of(settings: Settings) -> tuple[Target, ...]:
     return read_targets(settings.base_url, settings.endpoints)
 
 
-def _provider(settings: Settings) -> str:
+def provider_of(settings: Settings) -> str:
+    """Name who answers to *settings*."""
     if settings.model == SIMULATED:
         return SIMULATED
     return ", ".join(names_of(targets_of(settings), settings))

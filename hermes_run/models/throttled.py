@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from typing import Generic, TypeVar
 
 import anyio
 import msgspec
@@ -11,10 +12,12 @@ import msgspec
 from hermes_run.brake import Brake
 from hermes_run.errors import EndpointError, NotAskedError
 from hermes_run.models.protocol import Model, Reply, Request
+from hermes_run.throttle.door import Door, OwnDoor, open_door
 from hermes_run.throttle.gate import Gate
 from hermes_run.throttle.lane import Permit
 from hermes_run.throttle.notices import Notices
-from recorder.beside import beside
+
+DoorT = TypeVar("DoorT", bound=Door)
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -28,7 +31,7 @@ class Way(msgspec.Struct, frozen=True):
 @asynccontextmanager
 async def open_throttled(
     ways: Sequence[Way], gate: Gate, brake: Brake
-) -> AsyncGenerator[Throttled]:
+) -> AsyncGenerator[Throttled[OwnDoor]]:
     """Let requests pass *gate* on their way to the endpoints; one way for each of its lanes.
 
     Args:
@@ -36,23 +39,21 @@ async def open_throttled(
         gate: gives leave to ask.
         brake: who waits when it is pulled asks nothing more.
     """
-    throttled = Throttled(ways, gate, brake)
-    async with beside(throttled.tend):
-        try:
-            yield throttled
-        finally:
-            throttled.close()
+    async with open_door(gate, brake, [way.notices for way in ways]) as door:
+        yield Throttled(ways, door)
 
 
-class Throttled:
-    """Holds leave to ask for the time of an attempt; made by :func:`open_throttled`."""
+class Throttled(Generic[DoorT]):
+    """Holds leave to ask for the time of an attempt.
 
-    def __init__(self, ways: Sequence[Way], gate: Gate, brake: Brake) -> None:
-        self.gate = gate
+    Args:
+        ways: the clients, one for each endpoint that *door* lets through to.
+        door: gives leave to ask.
+    """
+
+    def __init__(self, ways: Sequence[Way], door: DoorT) -> None:
+        self.door = door
         self._ways = ways
-        self._brake = brake
-        self._tending = anyio.CancelScope()
-        self._alarm = anyio.CancelScope()
 
     async def reply(self, request: Request) -> Reply:
         """Give the reply to *request*; see :class:`hermes_run.models.protocol.Model`."""
@@ -61,33 +62,15 @@ class Throttled:
         try:
             reply = await self._asked(request, permit)
         except EndpointError as error:
-            self._listen()
             failure = msgspec.structs.replace(error.failure, probe=permit.probe)
-            failure = self.gate.failed(permit, failure, anyio.current_time())
-            raise EndpointError(failure) from error
+            raise EndpointError(await self.door.failed(permit, failure)) from error
         except BaseException:
-            now = anyio.current_time()
-            if request.held and permit.began - asked > now - permit.began:
+            if request.held and permit.began - asked > anyio.current_time() - permit.began:
                 request.held.set()
-            self.gate.given_up(permit, now)
+            self.door.given_up(permit)
             raise
-        else:
-            self._listen()
-            self.gate.answered(request.session, permit, reply.usage, anyio.current_time())
-            return reply
-        finally:
-            self._set_alarm()
-
-    async def tend(self) -> None:
-        """Serve those who wait when their time has come, and free them when the run stops."""
-        with self._tending:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._keep_time)
-                tasks.start_soon(self._heed)
-
-    def close(self) -> None:
-        """Tend no more: nobody waits."""
-        self._tending.cancel()
+        self.door.answered(request.session, permit, reply.usage)
+        return reply
 
     async def _enter(self, request: Request) -> Permit:
         """Wait for leave to ask.
@@ -95,21 +78,14 @@ class Throttled:
         Raises:
             NotAskedError: the run is stopping.
         """
-        self._listen()
-        waiter = self.gate.ask(request.session, self._size(request), anyio.current_time())
-        if not waiter.woken.is_set():
-            self._set_alarm()
-            try:
-                await waiter.woken.wait()
-            except BaseException:
-                if request.held:
-                    request.held.set()
-                self.gate.withdraw(waiter, anyio.current_time())
-                self._set_alarm()
-                raise
-        if waiter.permit is None:
-            raise NotAskedError("the run is stopping")
-        return waiter.permit
+        try:
+            return await self.door.enter(request.session, self._size(request))
+        except NotAskedError:
+            raise
+        except BaseException:
+            if request.held:
+                request.held.set()
+            raise
 
     async def _asked(self, request: Request, permit: Permit) -> Reply:
         way = self._ways[permit.lane]
@@ -119,27 +95,6 @@ class Throttled:
 
     def _size(self, request: Request) -> int:
         """Bytes of a request, where that matters to anybody."""
-        if not any(lane.tokens for lane in self.gate.lanes):
+        if not self.door.weighs:
             return 0
         return sum(map(len, request.messages)) + len(request.tools)
-
-    def _listen(self) -> None:
-        for place, way in enumerate(self._ways):
-            if way.notices and (said := way.notices.take()):
-                self.gate.heard(place, said, anyio.current_time())
-
-    def _set_alarm(self) -> None:
-        due = self.gate.due(anyio.current_time())
-        if due != self._alarm.deadline:
-            self._alarm.deadline = due
-
-    async def _keep_time(self) -> None:
-        while True:
-            with anyio.CancelScope(deadline=self.gate.due(anyio.current_time())) as self._alarm:
-                await anyio.sleep_forever()
-            self._listen()
-            self.gate.serve(anyio.current_time())
-
-    async def _heed(self) -> None:
-        await self._brake.wait()
-        self.gate.stop()

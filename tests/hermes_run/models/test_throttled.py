@@ -20,6 +20,7 @@ from hermes_run.errors import EndpointError, NotAskedError
 from hermes_run.models.chat import Endpoint, open_chat
 from hermes_run.models.protocol import Reply, Request
 from hermes_run.models.throttled import Throttled, Way, open_throttled
+from hermes_run.throttle.door import OwnDoor
 from hermes_run.throttle.gate import Gate
 from hermes_run.throttle.lane import Terms
 from hermes_run.throttle.limit import PROVEN
@@ -81,7 +82,7 @@ async def serve(answer: Answer) -> AsyncIterator[Server]:
 @asynccontextmanager
 async def throttled(
     urls: list[str], brake: Brake | None = None, seed: int = 0, **terms: Any
-) -> AsyncIterator[Throttled]:
+) -> AsyncIterator[Throttled[OwnDoor]]:
     """Connect to *urls* through one gate."""
     brake = brake or Brake()
     asked = [Terms(url, **{"most": 64, **terms}) for url in urls]
@@ -95,7 +96,7 @@ async def throttled(
         yield await stack.enter_async_context(open_throttled(ways, gate, brake))
 
 
-async def run(model: Throttled, sessions: int, turns: int = 1, tries: int = 1000) -> Counter[str]:
+async def run(model: Throttled[OwnDoor], sessions: int, turns: int = 1, tries: int = 1000) -> Counter[str]:
     """Ask from so many sessions at once, again after a failure that passes; gives what came."""
     came: Counter[str] = Counter()
 
@@ -159,7 +160,7 @@ async def test_until_the_first_good_answer_requests_come_one_by_one():
 
     async with serve(in_the_end) as server, throttled([server.url]) as model:
         assert await run(model, 32) == {"server": 3, "good": 32}
-        assert [change.limit for change in model.gate.changes][:3] == [1, 16, 17]
+        assert [change.limit for change in model.door.gate.changes][:3] == [1, 16, 17]
 
 
 async def test_a_storm_of_refusals_converges():
@@ -180,14 +181,14 @@ async def test_a_storm_of_refusals_converges():
         assert came["good"] == 256
         assert came["rate_limit"] < 256
         assert server.most <= 2 * bears + 1
-        assert 1 <= model.gate.limit <= 2 * bears
+        assert 1 <= model.door.gate.limit <= 2 * bears
 
 
 async def test_the_limit_grows_only_where_it_is_used():
     """One session that asks a hundred times is one request at a time."""
     async with serve(well) as server, throttled([server.url]) as model:
         assert await run(model, 1, turns=100) == {"good": 100}
-        assert model.gate.limit == PROVEN
+        assert model.door.gate.limit == PROVEN
         assert server.most == 1
 
 
@@ -259,8 +260,8 @@ async def test_what_an_endpoint_tells_of_its_rates_is_kept_to():
         assert server.count == 1
 
 
-async def _pull_when_waited_for(model: Throttled, brake: Brake) -> None:
-    while not len(model.gate.waiting):
+async def _pull_when_waited_for(model: Throttled[OwnDoor], brake: Brake) -> None:
+    while not len(model.door.gate.waiting):
         await anyio.lowlevel.checkpoint()
     brake.pull("signal", "stop")
 
@@ -272,7 +273,7 @@ async def test_those_who_wait_for_the_clock_are_let_in_by_it():
         throttled([server.url], rpm=60_000.0, tpm=60_000_000.0) as model,
     ):
         assert await run(model, 16, turns=10) == {"good": 160}
-        assert model.gate.due(anyio.current_time()) == float("inf")
+        assert model.door.gate.due(anyio.current_time()) == float("inf")
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -295,8 +296,8 @@ async def test_whoever_is_cancelled_leaves_the_gate_as_it_was(seed: int):
             async with anyio.create_task_group() as tasks:
                 for _ in range(50):
                     tasks.start_soon(session)
-        assert [lane.in_flight for lane in model.gate.lanes] == [0]
-        assert len(model.gate.waiting) == 0
+        assert [lane.in_flight for lane in model.door.gate.lanes] == [0]
+        assert len(model.door.gate.waiting) == 0
 
 
 async def test_a_request_that_is_cancelled_says_whether_it_was_held_back():
@@ -339,11 +340,11 @@ async def test_a_request_that_got_leave_as_its_time_was_over_was_held_back():
             tasks.start_soon(ask_first)
             await here.wait()
             tasks.start_soon(model.reply, Request("m", (USER,), held=held))
-            while not len(model.gate.waiting):
+            while not len(model.door.gate.waiting):
                 await anyio.lowlevel.checkpoint()
             await anyio.sleep(0.2)  # what it waits for is longer than what follows
             before.cancel()
-            while len(model.gate.waiting):
+            while len(model.door.gate.waiting):
                 await anyio.lowlevel.checkpoint()
             tasks.cancel_scope.cancel()
         assert held.is_set()
