@@ -1,0 +1,270 @@
+"""Whole sessions in bursts: through the real engine, and through a bare loop on the openai SDK.
+
+A run is opened once and asked for so many sessions again and again, so that neither opening it nor
+the slow start of its requests is in what is measured. :func:`spend` does that for either side.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import json
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import anyio
+import httpx2
+from anyio.abc import ObjectReceiveStream, ObjectSendStream
+from openai import AsyncOpenAI
+
+from bench.server import TOOL
+from hermes_run import tool
+from hermes_run.config import Settings
+from hermes_run.models.source import Source, open_source
+from hermes_run.prompts import Prompt, Reading, Reject
+from hermes_run.run import Run, open_run
+from hermes_run.throttle.gate import Gate
+from hermes_run.tools.opening import open_stock
+from recorder.json_text import encode
+from recorder.session import Session
+from recorder.steps import Step
+
+TURNS = 4
+PACE_A_SESSION_S = 0.0003
+"""Between two chunks of one stream, for each session: at any number of them the same load."""
+
+KEEP_S = 600.0
+RESULT = "drwxr-xr-x 2 build build 4096 parser.py: the header was not found in line 117\n" * 19
+"""What the tool gives: 1.5 KB, as a listing or the end of a log."""
+
+_LOOK_S = 0.1
+
+
+async def lookup(text: str) -> str:
+    """Look something up."""
+    return RESULT if text else ""
+
+
+LOOKUP = tool(effect="pure")(lookup)
+
+
+class Client(Protocol):
+    """Something that runs whole sessions; ``most`` requests at once is what it has reached."""
+
+    most: int
+
+    async def run(self, sessions: int) -> None:
+        """Run so many sessions to their end."""
+        ...
+
+
+async def spend(client: Client, sessions: int) -> float:
+    """Run so many *sessions*; gives CPU milliseconds a session, threads included."""
+    gc.collect()
+    started = time.process_time()
+    await client.run(sessions)
+    return (time.process_time() - started) / sessions * 1e3
+
+
+def pace(concurrency: int) -> float:
+    """Give the seconds between two chunks that suit so many sessions at once."""
+    return PACE_A_SESSION_S * concurrency
+
+
+# --- ours ----------------------------------------------------------------------------------------
+
+
+class Ours:
+    """An open run that gets its prompts when they are asked for; made by :func:`driving`."""
+
+    def __init__(
+        self,
+        wanted: ObjectSendStream[int],
+        finished: ObjectReceiveStream[Session],
+        gate: Gate | None,
+    ) -> None:
+        self.most = 0
+        self._wanted = wanted
+        self._finished = finished
+        self._gate = gate
+
+    async def run(self, sessions: int) -> None:
+        """Run so many sessions to their end, rows included."""
+        async with anyio.create_task_group() as beside:
+            beside.start_soon(self._look)
+            await self._wanted.send(sessions)
+            for _ in range(sessions):
+                _check(await self._finished.receive())
+            beside.cancel_scope.cancel()
+
+    async def _look(self) -> None:
+        """Note now and then how many requests are on their way."""
+        while self._gate:
+            self.most = max(self.most, sum(lane.in_flight for lane in self._gate.lanes))
+            await anyio.sleep(_LOOK_S)
+
+
+def _check(session: Session) -> None:
+    replies = sum(isinstance(turn, Step) for turn in session.turns)
+    if session.ended is None or session.ended.outcome != "completed" or replies != TURNS:
+        raise SystemExit(f"a session went wrong: {session.ended}")
+
+
+class Prompts:
+    """Rows that come when so many are asked for, read as ``run_many`` reads them."""
+
+    def __init__(self) -> None:
+        self.send, self._receive = anyio.create_memory_object_stream[int](1)
+
+    async def rows(self) -> AsyncIterator[Prompt | Reject]:
+        """Give rows until ``send`` is closed."""
+        reading, numbers = Reading(None), itertools.count(1)
+        async with self._receive:
+            async for count in self._receive:
+                for number in itertools.islice(numbers, count):
+                    prompt = f"Find out why build {number} failed, and say what to change."
+                    yield reading.row(number, encode({"prompt": prompt}))
+
+
+@asynccontextmanager
+async def driving(run: Run, prompts: Prompts, source: Source) -> AsyncGenerator[Ours]:
+    """Drive an open *run* by what is asked for; it ends with the block."""
+    send, receive = anyio.create_memory_object_stream[Session]()
+
+    async def finish() -> None:
+        async with send:
+            await run.finish(send)
+
+    async with receive, anyio.create_task_group() as engine:
+        engine.start_soon(finish)
+        async with prompts.send:
+            yield Ours(prompts.send, receive, source.door.gate)
+
+
+def settings_for(url: str, concurrency: int) -> Settings:
+    """Give the settings of a run without tool processes and without a display."""
+    return Settings(
+        model="bench",
+        base_url=(url,),
+        concurrency=concurrency,
+        toolsets=(),
+        sandbox="none",
+        progress="none",
+    )
+
+
+@asynccontextmanager
+async def open_ours(url: str, concurrency: int, folder: Path) -> AsyncGenerator[Client]:
+    """Open a run in *folder* as ``run_many`` does."""
+    settings, prompts = settings_for(url, concurrency), Prompts()
+    async with AsyncExitStack() as stack:
+        stock = await stack.enter_async_context(open_stock(settings, [LOOKUP]))
+        source = await stack.enter_async_context(open_source(settings))
+        run = await stack.enter_async_context(
+            open_run(folder, prompts.rows(), settings, source, stock.shelf)
+        )
+        yield await stack.enter_async_context(driving(run, prompts, source))
+
+
+# --- the bare loop -------------------------------------------------------------------------------
+
+
+class Bare:
+    """The loop that everybody writes first: no retries, no limits, nothing kept but a last line."""
+
+    def __init__(self, api: AsyncOpenAI, concurrency: int, path: Path) -> None:
+        self.most = 0
+        self._api = api
+        self._concurrency = concurrency
+        self._file = path.open("a")
+        self._in_flight = 0
+        schema = {"type": "object", "properties": {"text": {"type": "string"}}}
+        function = {"name": TOOL, "description": "Look something up.", "parameters": schema}
+        self._tools: Any = [{"type": "function", "function": function}]
+
+    async def run(self, sessions: int) -> None:
+        """Run so many sessions to their end."""
+        numbers = iter(range(sessions))
+
+        async def work() -> None:
+            for number in numbers:
+                await self._session(number)
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(self._concurrency):
+                tasks.start_soon(work)
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    async def _session(self, number: int) -> None:
+        prompt = f"Find out why build {number} failed, and say what to change."
+        messages: list[dict[str, Any]] = [{"role": "user", "content": prompt}]
+        while True:
+            reply = await self._ask(messages)
+            messages.append(reply)
+            if not reply.get("tool_calls"):
+                break
+            for call in reply["tool_calls"]:
+                output = await lookup(**json.loads(call["function"]["arguments"]))
+                messages.append({"role": "tool", "tool_call_id": call["id"], "content": output})
+        if len(messages) != 2 * TURNS:
+            raise SystemExit("a bare session went wrong")
+        self._file.write(json.dumps({"id": number, "messages": messages}) + "\n")
+
+    async def _ask(self, messages: list[dict[str, Any]]) -> dict[str, Any]:
+        self._in_flight += 1
+        self.most = max(self.most, self._in_flight)
+        texts: list[str] = []
+        calls: dict[int, dict[str, Any]] = {}
+        stream = await self._api.chat.completions.create(
+            model="bench",
+            messages=cast("Any", messages),
+            tools=self._tools,
+            stream=True,
+            stream_options={"include_usage": True},
+        )
+        async with stream:
+            async for chunk in stream:
+                delta = chunk.choices[0].delta
+                texts.append(delta.content or "")
+                for part in delta.tool_calls or ():
+                    _gather(calls, part)
+        self._in_flight -= 1
+        reply: dict[str, Any] = {"role": "assistant", "content": "".join(texts)}
+        return reply | ({"tool_calls": list(calls.values())} if calls else {})
+
+
+def _gather(calls: dict[int, dict[str, Any]], part: Any) -> None:  # noqa: ANN401  # the SDK's
+    call = calls.setdefault(
+        part.index, {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
+    )
+    call["id"] += part.id or ""
+    call["function"]["name"] += part.function.name or ""
+    call["function"]["arguments"] += part.function.arguments or ""
+
+
+@asynccontextmanager
+async def open_bare(
+    http: type[httpx2.AsyncClient], url: str, concurrency: int, path: Path
+) -> AsyncGenerator[Client]:
+    """Open the SDK on a client of the kind *http*, and a file for one line a session."""
+    limits = httpx2.Limits(
+        max_connections=concurrency,
+        max_keepalive_connections=concurrency,
+        keepalive_expiry=KEEP_S,
+    )
+    async with (
+        http(limits=limits, timeout=KEEP_S) as client,
+        AsyncOpenAI(base_url=url, api_key="key", max_retries=0, http_client=client) as api,
+    ):
+        bare = Bare(api, concurrency, path)
+        try:
+            yield bare
+        finally:
+            bare.close()

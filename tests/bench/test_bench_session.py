@@ -1,0 +1,43 @@
+"""The benchmarks of whole sessions each print one line that a program can read."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def quick(name):
+    """Run the benchmark *name* on small sizes; gives what its one line says."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"bench.{name}", "--quick"],
+        capture_output=True,
+        check=True,
+        cwd=ROOT,
+        text=True,
+    )
+    (line,) = done.stdout.splitlines()
+    return json.loads(line)
+
+
+@pytest.fixture
+def figures():
+    """Give the figures of an answer by their names."""
+    return lambda answer: {figure["name"]: figure for figure in answer["figures"]}
+
+
+def test_a_session_is_measured_against_a_bare_loop(figures):
+    """Each number of sessions has a figure for both and their ratio, and was really reached."""
+    answer = quick("session")
+    assert (answer["bench"], answer["repeats"]) == ("session", 2)
+    found = figures(answer)
+    for name in ("at 4", "at 4, chunks at once", "at 8"):
+        parts = [f"session {name}", f"bare SDK {name}", f"ours to bare SDK {name}"]
+        assert all(0 < found[part]["low"] <= found[part]["median"] for part in parts)
+    assert answer["checks"]["at 4"]["most"] == {"ours": 4, "bare": 4, "bare_default": 4}
+    assert [curve["name"] for curve in answer["curves"]] == ["ours", "bare SDK"]
