@@ -13,7 +13,7 @@ from bench.asking import Failure, Said
 from compressor.report.words import shown
 
 HEADS = ("bench", "figure", "median", "low .. high", "budget", "used", "")
-_WIDTHS = (9, 50, 15, 21, 11, 6, 0)
+_WIDTHS = (9, 58, 15, 21, 11, 6, 0)
 RIGHT = frozenset({2, 4, 5})
 """The columns of numbers."""
 

@@ -1,27 +1,22 @@
 """What a streamed turn costs the client in CPU, against the SDK and against raw aiohttp.
 
-``python -m bench.turn`` asks a server in another process for 20 chunks a turn, from so many
-sessions at once and with so many messages of history, and prints one JSON line: microseconds of
-CPU a turn for each client, the median of interleaved rounds; the ratio of ours to the bare SDK;
-and how busy the server was, which must be well below 1 for the rest to mean anything. Chunks are
-paced, so that a client which keeps up gets each for itself, as from a model that takes its time;
-one that can't keep up gets several at once, which only makes it look cheaper than it is.
+A server in another process sends 20 chunks a turn to so many sessions at once, with so many
+messages of history. Microseconds of CPU a turn for each client, in interleaved rounds over all
+clients and both numbers of sessions; the ratios are taken round by round: ours to the bare SDK, and
+ours at many sessions to ours at few. ``server_busy`` must be well below 1 for the rest to mean
+anything. Chunks are paced, so that a client which keeps up gets each for itself, as from a model
+that takes its time; one that can't keep up gets several at once, which only makes it look cheaper
+than it is.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import platform
-import re
-import subprocess
-import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from statistics import median
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import aiohttp
 import anyio
@@ -29,6 +24,8 @@ import httpx2
 import msgspec
 from openai import AsyncOpenAI, DefaultAioHttpClient, DefaultAsyncHttpxClient
 
+from bench.answer import Answer, Figure, arguments, at_most, ratios, tell
+from bench.server import REPLY, Server, open_server
 from hermes_run.brake import Brake
 from hermes_run.models.chat import Endpoint, open_chat
 from hermes_run.models.protocol import Request
@@ -39,85 +36,22 @@ from hermes_run.throttle.lane import Terms
 from hermes_run.throttle.notices import Notices
 from recorder.messages import Message
 
-CHUNKS = 20
-TEXT = "word and "
 MESSAGE_BYTES = 2_000
-TURNS = 192
+TURNS, QUICK_TURNS = 192, 16
 """At least so many are measured at once, or one in every session."""
 
 PACE_A_SESSION_S = 0.0003
 """Between two chunks of one stream, for each session: at any number of them the same load."""
 
+MESSAGES, SESSIONS, QUICK_SESSIONS = (1, 40), (64, 512), (8, 16)
+TO_SDK = {1: 0.5, 40: 0.3}
+"""The budget at few sessions, as a part of what the SDK takes, by messages of history."""
+
+MANY_TO_FEW = 1.25
+
 Turn: TypeAlias = Callable[[], Awaitable[str]]
-Cell: TypeAlias = dict[str, Any]
-
-
-# --- the server, in a process of its own ---------------------------------------------------------
-
-
-def chunk(delta: dict[str, str], finish: str | None = None) -> bytes:
-    """Make a chunk as servers send it, framed for HTTP."""
-    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-    fields: dict[str, Any] = {
-        "id": "chatcmpl-3b2f",
-        "object": "chat.completion.chunk",
-        "created": 1_795_000_000,
-        "model": "bench",
-        "choices": [choice],
-    }
-    return framed(b"data: " + json.dumps(fields).encode() + b"\n\n")
-
-
-def framed(piece: bytes) -> bytes:
-    """Make a chunk of a chunked body."""
-    return b"%x\r\n%b\r\n" % (len(piece), piece)
-
-
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-PIECES = [
-    HEAD + chunk({"role": "assistant", "content": ""}),
-    *[chunk({"content": TEXT})] * (CHUNKS - 2),
-    chunk({}, "stop") + framed(b"data: [DONE]\n\n") + b"0\r\n\r\n",
-]
-
-
-class Serving(asyncio.Protocol):
-    """One connection: a stream for every POST, the CPU seconds used so far for a GET."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
-        self._transport = cast("asyncio.Transport", transport)
-        self._received = b""
-
-    def data_received(self, data: bytes) -> None:
-        """Wait for the whole request, and answer."""
-        self._received += data
-        head, separator, body = self._received.partition(b"\r\n\r\n")
-        length = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
-        if not separator or len(body) < int(length[1] if length else 0):
-            return
-        self._received = b""
-        if head.startswith(b"GET"):
-            said = b"%f" % time.process_time()
-            whole = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(said), said)
-            self._transport.write(whole)
-        else:
-            self._send(0, float(head.split(b"/")[1]))
-
-    def _send(self, number: int, pace: float) -> None:
-        self._transport.write(PIECES[number])
-        if number + 1 < len(PIECES):
-            asyncio.get_running_loop().call_later(pace, self._send, number + 1, pace)
-
-
-async def serve() -> None:
-    """Say the port, and serve until killed."""
-    server = await asyncio.get_running_loop().create_server(Serving, "127.0.0.1", 0, backlog=4096)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
-
-
-# --- the clients ---------------------------------------------------------------------------------
+Spent: TypeAlias = dict[tuple[int, str], list[float]]
+"""Microseconds a turn, round by round, by the number of sessions and the client."""
 
 
 @asynccontextmanager
@@ -181,20 +115,12 @@ async def texts(lines: aiohttp.StreamReader) -> AsyncIterator[str]:
             yield delta.get("content") or ""
 
 
-# --- measuring -----------------------------------------------------------------------------------
-
-
-def server_cpu(url: str) -> float:
-    """Ask the server how many CPU seconds it has used."""
-    return float(httpx2.get(url).text)
-
-
 async def spend(turn: Turn, sessions: int, turns: int) -> float:
     """Run so many turns in each of so many sessions at once; gives CPU microseconds a turn."""
 
     async def session() -> None:
         for _ in range(turns):
-            if await turn() != TEXT * (CHUNKS - 2):
+            if await turn() != REPLY:
                 raise SystemExit("the reply is not what the server sent")
 
     started = time.process_time()
@@ -204,80 +130,95 @@ async def spend(turn: Turn, sessions: int, turns: int) -> float:
     return (time.process_time() - started) / (sessions * turns) * 1e6
 
 
-async def measure(base: str, sessions: int, messages: int, rounds: int) -> Cell:
-    """Measure every client in turn, again and again."""
-    url = f"{base}/{PACE_A_SESSION_S * sessions:.4f}"
+@asynccontextmanager
+async def clients(server: Server, sessions: int, messages: int) -> AsyncGenerator[dict[str, Turn]]:
+    """Open every client for so many sessions, with connections that are made."""
+    url = server.url(pace_s=PACE_A_SESSION_S * sessions)
     roles = ("user", "assistant")
     history = [{"role": roles[n % 2], "content": "x" * MESSAGE_BYTES} for n in range(messages)]
     limits = httpx2.Limits(
         max_connections=sessions, max_keepalive_connections=sessions, keepalive_expiry=600
     )
-    spent: dict[str, list[float]] = {}
     async with AsyncExitStack() as stack:
-        clients = {
+        made = {
             "ours": ours(url, sessions, history),
             "sdk": sdk(DefaultAsyncHttpxClient(limits=limits), url, history),
             "sdk_aiohttp": sdk(DefaultAioHttpClient(limits=limits), url, history),
             "raw_aiohttp": raw(url, sessions, history),
         }
-        turns = {name: await stack.enter_async_context(one) for name, one in clients.items()}
+        turns = {name: await stack.enter_async_context(one) for name, one in made.items()}
         for turn in turns.values():
             await spend(turn, sessions, 1)  # connections and imports
-        turns_each = max(1, TURNS // sessions)
-        started, used = time.perf_counter(), server_cpu(base)
-        for _ in range(rounds):
-            for name, turn in turns.items():
-                spent.setdefault(name, []).append(await spend(turn, sessions, turns_each))
-        busy = (server_cpu(base) - used) / (time.perf_counter() - started)
-    ratios = [mine / theirs for mine, theirs in zip(spent["ours"], spent["sdk"], strict=True)]
-    return {
-        "sessions": sessions,
-        "messages": messages,
-        "us": {name: round(median(figures)) for name, figures in spent.items()},
-        "ours_to_sdk": round(median(ratios), 3),
-        "server_busy": round(busy, 2),
-    }
+        yield turns
 
 
-async def compare(base: str, options: argparse.Namespace) -> list[Cell]:
-    """Measure every number of sessions with every length of history."""
-    return [
-        await measure(base, sessions, messages, options.rounds)
-        for messages in options.messages
-        for sessions in options.sessions
+async def measure(server: Server, messages: int, asked: argparse.Namespace) -> tuple[Spent, float]:
+    """Measure every client at every number of sessions in turn, again and again.
+
+    Gives also which part of the time the server was busy.
+    """
+    spent: Spent = {}
+    async with AsyncExitStack() as stack:
+        opened = {
+            sessions: await stack.enter_async_context(clients(server, sessions, messages))
+            for sessions in asked.sessions
+        }
+        started, used = time.perf_counter(), server.cpu_s()
+        for _ in range(asked.repeats):
+            for sessions, turns in opened.items():
+                each = max(1, asked.turns // sessions)
+                for name, turn in turns.items():
+                    took = await spend(turn, sessions, each)
+                    spent.setdefault((sessions, name), []).append(took)
+        busy = (server.cpu_s() - used) / (time.perf_counter() - started)
+    return spent, busy
+
+
+def figures(spent: Spent, messages: int) -> list[Figure]:
+    """Lay what was spent beside the budget."""
+    few, many = min(spent)[0], max(spent)[0]
+    said = "1 message" if messages == 1 else f"{messages} messages"
+    found: list[Figure] = []
+    for sessions in sorted({sessions for sessions, _ in spent}):
+        mine, theirs = spent[sessions, "ours"], spent[sessions, "sdk"]
+        budget = TO_SDK.get(messages) if sessions == few else None
+        name = f"ours / sdk, {sessions} sessions, {said}"
+        found.append(at_most(name, "", ratios(mine, theirs), budget))
+    if many > few:
+        mine = ratios(spent[many, "ours"], spent[few, "ours"])
+        found.append(at_most(f"ours, {many} / {few} sessions, {said}", "", mine, MANY_TO_FEW))
+    return found + [
+        at_most(f"{name}, {sessions} sessions, {said}", "us", each)
+        for (sessions, name), each in spent.items()
     ]
+
+
+async def answer(server: Server, asked: argparse.Namespace) -> Answer:
+    """Measure every length of history."""
+    found: list[Figure] = []
+    busy: dict[str, float] = {}
+    for messages in asked.messages:
+        spent, busy[f"{messages} messages"] = await measure(server, messages, asked)
+        found += figures(spent, messages)
+    return Answer(
+        "turn",
+        asked.repeats,
+        {"sessions": asked.sessions, "messages": asked.messages, "turns": asked.turns},
+        tuple(found),
+        checks={"server_busy": busy},
+    )
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sessions", type=int, nargs="+", default=[64, 512])
-    parser.add_argument("--messages", type=int, nargs="+", default=[1, 40])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.serve:
-        asyncio.run(serve())
-        return
-    command = [sys.executable, "-m", "bench.turn", "--serve"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
-        try:
-            port = int(server.stdout.readline() if server.stdout else b"")
-            base = f"http://127.0.0.1:{port}"
-            cells = anyio.run(compare, base, options)
-        finally:
-            server.kill()
-    print(
-        json.dumps(
-            {
-                "bench": "turn",
-                "python": platform.python_version(),
-                "chunks": CHUNKS,
-                "rounds": options.rounds,
-                "cells": cells,
-            }
-        )
-    )
+    parser = arguments(__doc__, repeats=5)
+    parser.add_argument("--sessions", type=int, nargs="+")
+    parser.add_argument("--messages", type=int, nargs="+", default=MESSAGES)
+    asked = parser.parse_args()
+    asked.sessions = asked.sessions or (QUICK_SESSIONS if asked.quick else SESSIONS)
+    asked.turns = QUICK_TURNS if asked.quick else TURNS
+    with open_server() as server:
+        tell(anyio.run(answer, server, asked))
 
 
 if __name__ == "__main__":
