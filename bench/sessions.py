@@ -141,7 +141,7 @@ async def driving(run: Run, prompts: Prompts, source: Source) -> AsyncGenerator[
     async with receive, anyio.create_task_group() as engine:
         engine.start_soon(finish)
         async with prompts.send:
-            yield Ours(prompts.send, receive, source.door.gate)
+            yield Ours(prompts.send, receive, source.door.gate if source.door else None)
 
 
 def settings_for(url: str, concurrency: int) -> Settings:
