@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 import msgspec
@@ -112,3 +112,15 @@ def _is_deeper(value: Json, levels: int) -> bool:
 def _containers(value: Json) -> list[Json]:
     inside = object_of(value).values() or array_of(value)
     return [inner for inner in inside if isinstance(inner, dict | list)]
+
+
+def read_schemas(tools: Sequence[Mapping[str, Json]]) -> tuple[dict[str, Json], ...]:
+    """Read a list of tool schemas.
+
+    Raises:
+        MisuseError: it is none.
+    """
+    try:
+        return msgspec.convert(plain(tools), tuple[dict[str, Json], ...])
+    except msgspec.ValidationError as error:
+        raise MisuseError(f"tools must be a list of JSON schemas: {error}") from error

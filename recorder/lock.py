@@ -15,6 +15,9 @@ LOCK = "lock"
 _TRIES = 5
 _PAUSE_S = 0.02
 
+_owned: dict[tuple[int, int], int] = {}
+"""The descriptors of the locks that this process holds, by device and inode of their files."""
+
 
 @contextmanager
 def own(directory: Path) -> Generator[None]:
@@ -32,9 +35,23 @@ def own(directory: Path) -> Generator[None]:
         raise RunDirectoryError(f"the run directory can't be locked: {error}") from error
     try:
         _take(descriptor, directory)
-        yield
+        with _known(descriptor):
+            yield
     finally:
         os.close(descriptor)
+
+
+def descriptor_of(directory: Path) -> int | None:
+    """Give the descriptor by which this process owns *directory*, if it does.
+
+    A process that inherits it holds the lock, too: nobody else owns *directory* before all have
+    ended.
+
+    Raises:
+        OSError: the lock can't be looked at.
+    """
+    found = (directory / LOCK).stat()
+    return _owned.get((found.st_dev, found.st_ino))
 
 
 def holder(directory: Path) -> int | None:
@@ -51,6 +68,17 @@ def holder(directory: Path) -> int | None:
         return None
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def _known(descriptor: int) -> Generator[None]:
+    found = os.fstat(descriptor)
+    name = found.st_dev, found.st_ino
+    _owned[name] = descriptor
+    try:
+        yield
+    finally:
+        del _owned[name]
 
 
 def _take(descriptor: int, directory: Path) -> None:

@@ -17,7 +17,7 @@ from recorder.events import timestamp
 from recorder.journal import open_journal
 from recorder.mending import Sifted, forget, mend
 from recorder.record import Record
-from recorder.run_directory import JOURNAL, RunDirectory, open_new, open_rows_of
+from recorder.run_directory import JOURNAL, RowSink, RunDirectory, open_new, open_rows_of
 from recorder.settings import DEFAULTS, JournalSettings
 from recorder.standing import Standings
 
@@ -89,6 +89,27 @@ async def reopen_record(
         _recording(opened, past.run or _name(path), settings, past) as record,
     ):
         yield record
+
+
+@asynccontextmanager
+async def join_record(
+    rows: RowSink, run: str, known: Standings, settings: JournalSettings = DEFAULTS
+) -> AsyncGenerator[Record]:
+    """Record sessions of a run that another process owns, in a segment of this process's own.
+
+    Rows and statistics are that other process's to write.
+
+    Args:
+        rows: takes the rows of the sessions that end here.
+        run: the run's id.
+        known: where sessions stand that go on here; it may grow meanwhile.
+        settings: how the journal commits.
+
+    Raises:
+        JournalError: the disk refuses the record.
+    """
+    async with open_journal(rows.path / JOURNAL, run, settings, Disk()) as journal:
+        yield Record(rows, run, journal, known)
 
 
 @asynccontextmanager

@@ -16,13 +16,13 @@ from recorder.ending import ending_what_fails
 from recorder.errors import JournalError, MisuseError
 from recorder.events import CRASHED, Event, SessionResumed, SessionStarted, tools_hash
 from recorder.formats import row
-from recorder.given import plain, whole
+from recorder.given import read_schemas, whole
 from recorder.journal import Journal
 from recorder.json_text import encode
 from recorder.marks import Marks
 from recorder.messages import Json, Message
 from recorder.recording import Opening, Recording
-from recorder.run_directory import RunDirectory
+from recorder.run_directory import RowSink
 from recorder.session import Session
 from recorder.sinks import Sink, Tee
 from recorder.standing import Standings
@@ -39,15 +39,15 @@ class Record:
     what happened in sessions, so no reader counts on it.
 
     Args:
-        opened: the directory.
+        opened: where rows go.
         run: the run's id.
         journal: where facts go.
-        past: where the sessions stand that were recorded before.
+        past: where the sessions stand that were recorded before, if any were.
     """
 
     def __init__(
         self,
-        opened: RunDirectory,
+        opened: RowSink,
         run: str,
         journal: Journal,
         past: Standings | None = None,
@@ -98,6 +98,14 @@ class Record:
             JournalError: it can't be recorded.
         """
         await self.journal.accept(event)
+        self._count(event)
+
+    async def note(self, event: Event) -> None:
+        """Count what another process of this run has recorded; contents need not be there."""
+        self._count(event)
+        await self._others(event)
+
+    def _count(self, event: Event) -> None:
         self.statistics.add(event)
         if isinstance(event, SessionResumed):
             self.resumed[event.session] = event.attempt
@@ -157,8 +165,7 @@ class Record:
             drift: the settings that are not those it was started with.
 
         Raises:
-            MisuseError: the session never started, or goes on already.
-            JournalError: it can't be recorded.
+            MisuseError: the session goes on already, or JournalError: it can't be recorded.
         """
         recording = Recording(session, self)
         async with ending_what_fails(recording, self):
@@ -264,8 +271,8 @@ class Record:
             JournalError: it can't be written, or the record has failed.
         """
         self.journal.check()
-        known = {**self.operational, **msgspec.structs.asdict(self.statistics.value())}
-        content = msgspec.json.format(encode(known), indent=2) + b"\n"
+        known = encode({**self.operational, **msgspec.structs.asdict(self.statistics.value())})
+        content = msgspec.json.format(known, indent=2) + b"\n"
         await self.journal.durable()
         await self._opened.write_statistics(content)
 
@@ -284,10 +291,7 @@ class Record:
             return "", ()
         given = tools_hash(tuple(cast("Sequence[dict[str, Json]]", tools)))
         if given not in self._declared:
-            try:
-                schemas = msgspec.convert(plain(tools), tuple[dict[str, Json], ...])
-            except msgspec.ValidationError as error:
-                raise MisuseError(f"tools must be a list of JSON schemas: {error}") from error
+            schemas = read_schemas(tools)
             self._declared[given] = (await self.journal.declare(schemas), schemas)
         return self._declared[given]
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Protocol
 
 import anyio
 import anyio.to_thread
@@ -32,6 +33,29 @@ TRAJECTORIES = "trajectories.jsonl"
 FAILED = "failed_trajectories.jsonl"
 LOST = "lost_trajectories.jsonl"
 STATISTICS = "statistics.json"
+
+
+class RowSink(Protocol):
+    """Takes the rows of sessions that are over, and ``statistics.json``; ``path`` is the run's."""
+
+    path: Path
+
+    @property
+    def paused(self) -> str | None:
+        """Why rows wait to be written, if they do."""
+        ...
+
+    def wait_no_more(self) -> None:
+        """Wait for room no more."""
+        ...
+
+    async def append(self, row: bytes, *, completed: bool) -> None:
+        """Append the row of a session."""
+        ...
+
+    async def write_statistics(self, content: bytes) -> None:
+        """Replace ``statistics.json``."""
+        ...
 
 
 class RunDirectory:
