@@ -7,7 +7,7 @@ from array import array
 from bisect import bisect_left
 
 _SHELVES_BITS = 8
-"""A million names are 4,000 on each of so many shelves: to make room there moves a few kilobytes."""
+"""A million names are 4,000 on each of so many shelves: to make room there moves some kilobytes."""
 
 
 class Marks:
