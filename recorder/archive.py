@@ -15,7 +15,7 @@ from typing import BinaryIO
 import msgspec
 
 from recorder.errors import CorruptJournalError, RunDirectoryError
-from recorder.events import Event, ToolsDeclared
+from recorder.events import Event, SessionStarted, ToolsDeclared
 from recorder.framing import checksum, unframe
 from recorder.reader import Entry, Folding, Line, lines
 from recorder.segment import segments
@@ -67,10 +67,10 @@ class Archive:
             RunDirectoryError: the journal can't be read.
         """
         folding = Folding()
-        for declared in self._tools.values():
-            folding.add(declared)
         try:
             for entry in self._entries(name):
+                if isinstance(entry.event, SessionStarted):
+                    self._declare(entry.event.tools_hash, folding)
                 folding.add(entry)
         except OSError as error:
             raise RunDirectoryError(f"the journal can't be read: {error}") from error
@@ -94,6 +94,11 @@ class Archive:
         if isinstance(event, ToolsDeclared):
             entry = Entry(event, path.name, line.number, checksum(line.content))
             self._tools[event.tools_hash] = entry
+
+    def _declare(self, name: str, folding: Folding) -> None:
+        """Make the tools called *name* known to *folding*; of others there may be any number."""
+        if name in self._tools:
+            folding.add(self._tools[name])
 
     def _entries(self, name: str) -> Iterator[Entry]:
         places = self._places[name]

@@ -20,6 +20,7 @@ from recorder.framing import check, checksum, unframe
 from recorder.messages import Json
 from recorder.segment import segments
 from recorder.session import Session, apply
+from recorder.sessions import Sessions
 
 _BUFFER = 2**20
 
@@ -153,7 +154,7 @@ def fold_journal(directory: Path) -> Folded:
             torn.append(entry)
         else:
             folding.add(entry)
-    return Folded(folding.run, folding.sessions, tuple(torn), folding.events)
+    return Folded(folding.run, dict(folding.sessions), tuple(torn), folding.events)
 
 
 class Order:
@@ -195,7 +196,7 @@ class Folding:
     def __init__(self) -> None:
         self.run = ""
         self.events = 0
-        self.sessions: dict[str, Session] = {}
+        self.sessions = Sessions()
         self._tools: dict[str, tuple[dict[str, Json], ...]] = {}
         self._order = Order()
 
@@ -220,9 +221,12 @@ class Folding:
         return True
 
     def _apply(self, entry: Entry) -> None:
-        event = entry.event
-        session = self.sessions.get(event.session) or before_first(entry, self._tools)
-        self.sessions[event.session] = after(session, entry)
+        known = entry.event.session in self.sessions
+        before = None if known else before_first(entry, self._tools)
+        try:
+            self.sessions.add(entry.event, before)
+        except MisuseError as error:
+            raise contradiction(entry, str(error)) from error
 
 
 def before_first(entry: Entry, tools: Mapping[str, tuple[dict[str, Json], ...]]) -> Session:

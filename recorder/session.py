@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from recorder.aside import Aside, mended, put_aside
 from recorder.errors import MisuseError
 from recorder.events import (
     CRASHED,
@@ -36,17 +37,20 @@ from recorder.events import (
     UserSpoke,
     seconds,
 )
-from recorder.messages import Json, Message, Usage, add_usage, text_of
-from recorder.steps import Step, Turn
+from recorder.messages import Json, Message, Usage, add_usage
+from recorder.steps import Step, Turn, opening_turns
+
+_RECENT = 64
+"""After so many facts :class:`Growing` sets aside what they brought."""
 
 
 class Session(msgspec.Struct, frozen=True):
     """What is known of one session.
 
     ``seq`` is the number its next event must carry, ``resumed_at`` that of the event that began
-    its current attempt. ``stalled`` counts the attempts in a row that
-    were begun after a crash and brought nothing, ``idle_s``
-    is the time between attempts, in seconds, and ``drift`` names the settings that changed.
+    its current attempt. ``stalled`` counts the attempts in a row that were begun after a crash and
+    brought nothing, ``idle_s`` is the time between attempts, in seconds, and ``drift`` names the
+    settings that changed.
     ``advanced`` is when it last got further: requests that brought nothing, and what came after
     them in an attempt, belong to the time between that one and the next.
     """
@@ -75,10 +79,10 @@ class Session(msgspec.Struct, frozen=True):
 
 def fold(events: Iterable[Event], session: Session | None = None) -> Session:
     """Apply *events* one after the other, beginning with *session* or with nothing."""
-    session = session or Session()
+    growing = Growing(session or Session())
     for event in events:
-        session = apply(session, event)
-    return session
+        growing.add(event)
+    return growing.session()
 
 
 def apply(session: Session, event: Event) -> Session:
@@ -103,9 +107,6 @@ def apply(session: Session, event: Event) -> Session:
     )
 
 
-_AFTER_THE_END = (SessionResumed, Scored)
-
-
 def _admit(session: Session, event: Event) -> None:
     """Refuse what can't come now; unknown facts may come whenever their number is due."""
     name = type(event).__name__
@@ -120,46 +121,15 @@ def _admit(session: Session, event: Event) -> None:
     if (session.started is None) != isinstance(event, SessionStarted):
         when = "before the session started" if session.started is None else "a second time"
         raise MisuseError(f"session {event.session!r}: {name} came {when}")
-    if session.ended and not isinstance(event, _AFTER_THE_END):
+    if session.ended and not isinstance(event, SessionResumed | Scored):
         raise MisuseError(f"session {session.id!r} has ended: {name} can't be recorded")
 
 
 def _start(session: Session, event: SessionStarted) -> Session:
-    begun = msgspec.structs.replace(session, started=event, began=event.ts)
-    for message in event.messages:
-        begun = _open_with(begun, message)
-    return begun
-
-
-def _open_with(session: Session, message: Message) -> Session:
-    """Add a turn of a given history, as if it had happened here."""
-    started = session.started
-    assert started is not None  # noqa: S101  # narrowed: called while starting
-    if message.role == "assistant":
-        reply = ModelReplied(
-            session=started.session,
-            seq=started.seq,
-            ts=started.ts,
-            text=text_of(message.content),
-            reasoning=message.reasoning,
-            calls=message.calls,
-            origin=message.origin,
-        )
-        return _add_turn(session, Step(reply))
-    if message.role == "tool":
-        result = ToolReturned(
-            session=started.session,
-            seq=started.seq,
-            ts=started.ts,
-            call_id=message.call_id,
-            output=message.content,
-        )
-        return _return(session, result)
-    return _add_turn(session, message)
-
-
-def _add_turn(session: Session, turn: Turn) -> Session:
-    return msgspec.structs.replace(session, turns=(*session.turns, turn))
+    turns, orphans = opening_turns(event)
+    return msgspec.structs.replace(
+        session, started=event, began=event.ts, turns=turns, orphans=orphans
+    )
 
 
 def _reply(session: Session, event: ModelReplied) -> Session:
@@ -183,7 +153,8 @@ def _fail(session: Session, event: ModelFailed) -> Session:
 
 
 def _speak(session: Session, event: UserSpoke) -> Session:
-    return _add_turn(session, Message(event.role, event.content, event.origin))
+    said = Message(event.role, event.content, event.origin)
+    return msgspec.structs.replace(session, turns=(*session.turns, said))
 
 
 def _call(session: Session, event: ToolStarted) -> Session:
@@ -260,3 +231,46 @@ _CHANGES: dict[type, Callable[[Session, Any], Session]] = {
     SessionResumed: _resume,
     SessionEnded: _end,
 }
+
+
+class Growing:
+    """A session that many facts are added to, however many it has already.
+
+    :func:`apply` copies whatever a fact is added to. Here it finds only what the last few facts
+    brought; what was there before them is set aside, and put together when it is asked for.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._window = session
+        self._recent = 0
+        self._aside: Aside | None = None
+
+    def add(self, event: Event) -> None:
+        """Apply *event*; where this raises as :func:`apply` does, nothing changes."""
+        self._window = apply(self._window, event)
+        if isinstance(event, SessionResumed) and event.anew:
+            self._aside = None
+        self._recent += 1
+        if self._recent >= _RECENT:
+            self._set_aside()
+
+    def session(self) -> Session:
+        """Give the session as it is now."""
+        window, aside = self._window, self._aside
+        if aside is None:
+            return window
+        return msgspec.structs.replace(
+            window,
+            turns=(*aside.turns, *mended(window.turns, aside)),
+            orphans=(*aside.orphans, *window.orphans),
+            failures=(*aside.failures, *window.failures),
+        )
+
+    def _set_aside(self) -> None:
+        """Leave only the last turn to be copied, without what came of its calls so far."""
+        window, self._recent = self._window, 0
+        aside = self._aside = self._aside or Aside()
+        turns = put_aside(window.turns, aside)
+        aside.orphans += window.orphans
+        aside.failures += window.failures
+        self._window = msgspec.structs.replace(window, turns=turns, orphans=(), failures=())

@@ -10,8 +10,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from recorder.events import ModelReplied, ToolReturned, ToolStarted
-from recorder.messages import Message, ToolCall
+from recorder.events import ModelReplied, SessionStarted, ToolReturned, ToolStarted
+from recorder.messages import Message, ToolCall, text_of
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -65,3 +65,54 @@ def unanswered(step: Step) -> tuple[ToolCall, ...]:
     if not step.reply.calls:
         return ()
     return tuple(call for call, result in pair(step).pairs if result is None)
+
+
+def opening_turns(
+    started: SessionStarted,
+) -> tuple[tuple[Turn, ...], tuple[ToolReturned, ...]]:
+    """Give the turns of the history that a session starts with, as if it had happened here.
+
+    Beside them, the results in it that follow no call.
+    """
+    turns: list[Turn] = []
+    results: list[ToolReturned] = []
+    orphans: list[ToolReturned] = []
+    for message in started.messages:
+        if message.role == "tool":
+            is_asked = turns and isinstance(turns[-1], Step) and turns[-1].reply.calls
+            (results if is_asked else orphans).append(_result_in(message, started))
+            continue
+        _settle(turns, results)
+        is_reply = message.role == "assistant"
+        turns.append(Step(_reply_in(message, started)) if is_reply else message)
+    _settle(turns, results)
+    return tuple(turns), tuple(orphans)
+
+
+def _settle(turns: list[Turn], results: list[ToolReturned]) -> None:
+    """Give the last of *turns* the *results* that came after it; then there are none."""
+    if results and isinstance(turns[-1], Step):
+        turns[-1] = Step(turns[-1].reply, results=tuple(results))
+        results.clear()
+
+
+def _reply_in(message: Message, started: SessionStarted) -> ModelReplied:
+    return ModelReplied(
+        session=started.session,
+        seq=started.seq,
+        ts=started.ts,
+        text=text_of(message.content),
+        reasoning=message.reasoning,
+        calls=message.calls,
+        origin=message.origin,
+    )
+
+
+def _result_in(message: Message, started: SessionStarted) -> ToolReturned:
+    return ToolReturned(
+        session=started.session,
+        seq=started.seq,
+        ts=started.ts,
+        call_id=message.call_id,
+        output=message.content,
+    )
