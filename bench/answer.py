@@ -111,6 +111,15 @@ def arguments(doc: str | None, repeats: int) -> argparse.ArgumentParser:
     return parser
 
 
+def parsed(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Read what was typed; ``--quick`` measures everything twice at most."""
+    asked = parser.parse_args()
+    if asked.repeats < 1:
+        parser.error("--repeats takes 1 or more")
+    asked.repeats = min(2, asked.repeats) if asked.quick else asked.repeats
+    return asked
+
+
 def _spread(values: Sequence[float]) -> tuple[float, float, float]:
     return median(values), min(values), max(values)
 

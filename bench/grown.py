@@ -7,10 +7,14 @@ sessions at a time, interleaved, as a run writes them) and its row.
 
 from __future__ import annotations
 
+import atexit
 import itertools
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 from zlib import crc32
@@ -58,8 +62,7 @@ def grow(folder: Path, count: int, in_flight: int) -> Path:
         in_flight: how many of them, evenly spread, end after their first reply, as by a crash.
     """
     prompts, run = folder / "prompts.jsonl", folder / "grown"
-    ordered = command("--model", "simulated", "--out", folder, "--name", run.name, EXAMPLES)
-    subprocess.run(ordered, check=True, capture_output=True)
+    shutil.copytree(_ran(), run)
     small, heading = _read(run)
     cut = frozenset(int(number * count / in_flight) for number in range(in_flight))
     with prompts.open("wb") as asked, (run / TRAJECTORIES).open("wb") as rows:
@@ -79,6 +82,18 @@ def grow(folder: Path, count: int, in_flight: int) -> Path:
     (run / STATISTICS).unlink()  # they are of the small run
     _retell(run / "run.json", prompts, count)
     return run
+
+
+@cache
+def _ran() -> Path:
+    """Run the small one, once; it is removed when this process ends."""
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    ordered = command("--model", "simulated", "--out", folder, "--name", "small", EXAMPLES)
+    done = subprocess.run(ordered, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"the small run gave {done.returncode}: {done.stderr}")
+    return Path(folder, "small")
 
 
 def _read(run: Path) -> tuple[list[Small], bytes]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 
-from bench.answer import Answer, Figure, arguments, at_most, tell
+from bench.answer import Answer, Figure, arguments, at_most, parsed, tell
 from bench.recording import (
     bare_aiofiles,
     content,
@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, help="at saturation, in each round")
     parser.add_argument("--rate", type=float, default=RATE, help="events a second when steady")
     parser.add_argument("--seconds", type=float, help="of each steady measurement")
-    asked = parser.parse_args()
+    asked = parsed(parser)
     asked.events = asked.events or (QUICK_EVENTS if asked.quick else EVENTS)
     asked.seconds = asked.seconds or (QUICK_SECONDS if asked.quick else SECONDS)
     tell(answer(asked))

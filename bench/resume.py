@@ -1,35 +1,33 @@
 """What it takes to go on with a large run, most of whose sessions are done.
 
-``python -m bench.resume`` prints one JSON line. A run of 100,000 sessions, of four replies and
-about fifteen facts each, is made of a small one that really ran (:mod:`bench.grown`), and
-``hermes-run resume`` goes on with it in a process of its own. Times are in seconds, of CPU in all
-threads and children, memory is the peak of the largest process.
+A run of 100,000 sessions, of four replies and about fifteen facts each, is made of a small one that
+really ran (:mod:`bench.grown`), and ``hermes-run resume`` goes on with it in a process of its own.
+CPU is that of all threads and children, memory is the peak of the largest process.
 
 - *finished*: every session has ended, so all the work is to see that. The budget is 30 s, 500 MB.
 - *parts*: the same without the command: reading the journal, comparing the prompts file with it,
   and looking at the rows; also one line of each, in microseconds, for what it grows with.
-- *in_flight*: one session in a hundred was cut off after its first reply and goes on against the
-  simulated model with real tools, which is most of what that costs.
+- ``in_flight``: one session in a hundred was cut off after its first reply and goes on against the
+  simulated model with real tools, which is most of what that costs; once, to see that it does.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import aclosing, asynccontextmanager
 from multiprocessing import get_context
 from pathlib import Path
-from statistics import median
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import anyio
 
+from bench.answer import Answer, Figure, arguments, at_most, parsed, tell
 from bench.grown import command, grow
 from hermes_run.config import Settings
 from hermes_run.intake import Intake
@@ -40,6 +38,22 @@ from recorder.mending import mend
 from recorder.run_directory import JOURNAL, TRAJECTORIES
 from recorder.segment import segments
 from recorder.standing import Standings, stand
+
+SESSIONS, QUICK_SESSIONS = 100_000, 300
+BUDGETS = {"wall": 30.0, "peak": 500.0}
+"""Seconds and megabytes for a finished run of as many sessions."""
+
+UNITS = {
+    "wall": "s",
+    "cpu": "s",
+    "peak": "MB",
+    "stand": "s",
+    "compare": "s",
+    "mend": "s",
+    "stand, a line": "us",
+    "compare, a row": "us",
+    "mend, a row": "us",
+}
 
 Figures = dict[str, float]
 Value = TypeVar("Value")
@@ -56,9 +70,9 @@ def resume(run: Path) -> Figures:
     if child.returncode:
         raise SystemExit(f"hermes-run resume gave {child.returncode}")
     return {
-        "wall_s": time.perf_counter() - begun,
-        "cpu_s": used.ru_utime + used.ru_stime,
-        "peak_mb": used.ru_maxrss / 1024,
+        "wall": time.perf_counter() - begun,
+        "cpu": used.ru_utime + used.ru_stime,
+        "peak": used.ru_maxrss / 1024,
     }
 
 
@@ -72,12 +86,12 @@ def parts(run: Path, prompts: Path) -> Figures:
     lines = sum(path.read_bytes().count(b"\n") for path in segments(run / JOURNAL))
     count = len(standings.sessions)
     return {
-        "stand_s": stand_s,
-        "compare_s": compare_s,
-        "mend_s": mend_s,
-        "stand_us_a_line": stand_s / lines * 1e6,
-        "compare_us_a_row": compare_s / count * 1e6,
-        "mend_us_a_row": mend_s / count * 1e6,
+        "stand": stand_s,
+        "compare": compare_s,
+        "mend": mend_s,
+        "stand, a line": stand_s / lines * 1e6,
+        "compare, a row": compare_s / count * 1e6,
+        "mend, a row": mend_s / count * 1e6,
     }
 
 
@@ -102,23 +116,24 @@ async def opened(prompts: Path) -> AsyncGenerator[Intake]:
         yield Intake(rows, settings, load_shelf(settings))
 
 
-def finished(count: int, repeats: int) -> dict[str, Any]:
-    """Measure a run of *count* sessions that have all ended."""
+def finished(count: int, repeats: int) -> tuple[list[Figures], Figures]:
+    """Measure a run of *count* sessions that have all ended; gives each repeat, and the sizes."""
+    found: list[Figures] = []
     with tempfile.TemporaryDirectory() as folder:
         run = grow(Path(folder), count, in_flight=0)
         prompts = Path(folder, "prompts.jsonl")
         sizes = {
-            "journal_mb": sum(path.stat().st_size for path in segments(run / JOURNAL)) / 2**20,
-            "rows_mb": (run / TRAJECTORIES).stat().st_size / 2**20,
-            "prompts_mb": prompts.stat().st_size / 2**20,
+            "journal": sum(path.stat().st_size for path in segments(run / JOURNAL)) / 2**20,
+            "rows": (run / TRAJECTORIES).stat().st_size / 2**20,
+            "prompts": prompts.stat().st_size / 2**20,
         }
-        whole, pieces = list[Figures](), list[Figures]()
         for _ in range(repeats):
-            whole.append(resume(run))
+            whole = resume(run)
             # Elsewhere: a child begins with the peak that its parent had when it was made.
             with ProcessPoolExecutor(1, get_context("spawn")) as apart:
-                pieces.append(apart.submit(parts, run, prompts).result())
-    return {**rounded(sizes), "finished": summary(whole), "parts": summary(pieces)}
+                pieces = apart.submit(parts, run, prompts).result()
+            found.append({**whole, **pieces})
+    return found, sizes
 
 
 def in_flight(count: int) -> Figures:
@@ -130,36 +145,42 @@ def in_flight(count: int) -> Figures:
         if not all(each.over for each in sessions):
             raise SystemExit("not all sessions went on to their end")
         going = sum(each.attempt == 2 for each in sessions)
-    return rounded({**figures, "went_on": going})
+    return {**figures, "went on": going}
 
 
-def summary(repeats: Iterable[Figures]) -> dict[str, Figures]:
-    """The median of each figure, and its lowest and highest."""
-    columns: dict[str, list[float]] = {}
-    for one in repeats:
-        for name, value in one.items():
-            columns.setdefault(name, []).append(value)
-    return {
-        name: rounded({"median": median(values), "low": min(values), "high": max(values)})
-        for name, values in columns.items()
-    }
+def figures(count: int, repeats: Sequence[Figures]) -> tuple[Figure, ...]:
+    """Lay what was measured beside the budget, which is for so many sessions at most."""
+    budgets = BUDGETS if count <= SESSIONS else {}
+    return tuple(
+        at_most(
+            f"{name}, {count:,} finished sessions",
+            unit,
+            [one[name] for one in repeats],
+            budgets.get(name),
+        )
+        for name, unit in UNITS.items()
+    )
 
 
-def rounded(figures: Figures) -> Figures:
-    """Leave two decimals."""
-    return {name: round(value, 2) for name, value in figures.items()}
+def answer(asked: argparse.Namespace) -> Answer:
+    """Measure all."""
+    repeats, sizes = finished(asked.sessions, asked.repeats)
+    return Answer(
+        "resume",
+        asked.repeats,
+        {"sessions": asked.sessions},
+        figures(asked.sessions, repeats),
+        checks={"MB": sizes, "in_flight": in_flight(asked.sessions)},
+    )
 
 
 def main() -> None:
-    """Measure and print one line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sessions", type=int, default=100_000)
-    parser.add_argument("--repeats", type=int, default=3)
-    asked = parser.parse_args()
-    answer: dict[str, Any] = {"bench": "resume", "sessions": asked.sessions}
-    answer |= {"repeats": asked.repeats, **finished(asked.sessions, asked.repeats)}
-    answer |= {"in_flight": in_flight(asked.sessions)}
-    print(json.dumps(answer))
+    """Measure and print."""
+    parser = arguments(__doc__, repeats=5)
+    parser.add_argument("--sessions", type=int)
+    asked = parsed(parser)
+    asked.sessions = asked.sessions or (QUICK_SESSIONS if asked.quick else SESSIONS)
+    tell(answer(asked))
 
 
 if __name__ == "__main__":

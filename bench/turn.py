@@ -24,7 +24,7 @@ import httpx2
 import msgspec
 from openai import AsyncOpenAI, DefaultAioHttpClient, DefaultAsyncHttpxClient
 
-from bench.answer import Answer, Figure, arguments, at_most, ratios, tell
+from bench.answer import Answer, Figure, arguments, at_most, parsed, ratios, tell
 from bench.server import REPLY, Server, open_server
 from hermes_run.brake import Brake
 from hermes_run.models.chat import Endpoint, open_chat
@@ -214,7 +214,7 @@ def main() -> None:
     parser = arguments(__doc__, repeats=5)
     parser.add_argument("--sessions", type=int, nargs="+")
     parser.add_argument("--messages", type=int, nargs="+", default=MESSAGES)
-    asked = parser.parse_args()
+    asked = parsed(parser)
     asked.sessions = asked.sessions or (QUICK_SESSIONS if asked.quick else SESSIONS)
     asked.turns = QUICK_TURNS if asked.quick else TURNS
     with open_server() as server:
