@@ -1,14 +1,14 @@
 """How fast sessions become text, and what memory an export takes.
 
-``python -m bench.render`` prints one JSON line. Speeds are megabytes of rendered text a second of
-CPU on one core, the median of interleaved repeats with the lowest and the highest.
+Speeds are megabytes of rendered text a second of CPU on one core, in interleaved repeats.
 
 - *formats*: rendering alone and encoding the row, for every format of rows and documents, over the
   sessions of a run of the simulated model and over real trajectories where that folder is there.
-  The budget of ``hermes`` is 20.
-- *export*: ``hermes-run export`` as a whole, in a process of its own, over a journal of a gigabyte
-  and one of a tenth: finding the sessions, reading and folding their facts, masking secrets,
-  rendering, reading back, writing. Memory is the peak of the process; it should hardly grow.
+  ``hermes`` is to reach 20.
+- *export*: ``hermes-run export`` as a whole, in a process of its own, over a large journal and one
+  of a tenth: finding the sessions, reading and folding their facts, masking secrets, rendering,
+  reading back, writing. Memory is the peak of the process: ten times the sessions may take 1.25
+  times as much.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ import argparse
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from statistics import median
-from typing import Any
 
+from bench.answer import Answer, Figure, arguments, at_least, at_most, parsed, ratios, tell
 from bench.grown import grow
 from recorder.errors import FormatError
 from recorder.export.source import open_source
@@ -36,16 +36,24 @@ from recorder.segment import segments
 from recorder.session import Session
 
 _ROWS = Path(__file__).resolve().parents[2] / "shared" / "data" / "trajectories"
-_SAMPLE = 500
+_SAMPLE, _QUICK_SAMPLE = 500, 30
 """Sessions of a grown run that are rendered, and that tell how large a session is."""
 
+MEGABYTES, QUICK_MEGABYTES = 200, 2
+"""The size of the larger journal."""
+
+FASTEST, GROWTH = 20.0, 1.25
+
+UNITS = {"speed": "MB/CPU s", "wall": "s", "cpu": "s", "peak": "MB"}
+
 Figures = dict[str, float]
+Speeds = dict[str, list[float]]
 
 
-def recorded(folder: Path) -> list[Session]:
-    """Give the sessions of a run of the simulated model."""
-    run = grow(folder, _SAMPLE, in_flight=0)
-    found = open_source(run).sessions()
+def recorded(count: int) -> list[Session]:
+    """Give so many sessions of a run of the simulated model."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = list(open_source(grow(Path(folder), count, in_flight=0)).sessions())
     return [session for session in found if isinstance(session, Session)]
 
 
@@ -57,18 +65,19 @@ def real(folder: Path) -> Iterator[Session]:
             yield from (messages.parse(json.loads(line)) for line in file)
 
 
-def formats(sessions: Sequence[Session], repeats: int) -> dict[str, Figures]:
-    """Render *sessions* in every format, by turns; gives megabytes a CPU second of each."""
+def formats(sessions: Sequence[Session], repeats: int) -> tuple[Speeds, dict[str, int]]:
+    """Render *sessions* in every format, by turns.
+
+    Gives megabytes a CPU second of each, and how many sessions have no such form where some have not.
+    """
     writable = [shape for shape in map(load, NAMES) if shape.writes]
-    speeds: dict[str, list[float]] = {shape.name: [] for shape in writable}
+    speeds: Speeds = {shape.name: [] for shape in writable}
     refused: dict[str, int] = {}
     for _ in range(repeats):
         for shape in writable:
             speed, refused[shape.name] = rendered(shape, sessions)
             speeds[shape.name].append(speed)
-    return {
-        name: {**spread(values), "refused": float(refused[name])} for name, values in speeds.items()
-    }
+    return speeds, {name: count for name, count in refused.items() if count}
 
 
 def rendered(shape: Format, sessions: Iterable[Session]) -> tuple[float, int]:
@@ -96,59 +105,90 @@ def export(run: Path, out: Path) -> Figures:
     written = sum(path.stat().st_size for path in (out / "data").iterdir())
     cpu = used.ru_utime + used.ru_stime
     return {
-        "journal_mb": sum(path.stat().st_size for path in segments(run / JOURNAL)) / 1e6,
-        "written_mb": written / 1e6,
-        "wall_s": time.perf_counter() - begun,
-        "cpu_s": cpu,
-        "mb_a_cpu_s": written / 1e6 / cpu,
-        "peak_mb": used.ru_maxrss / 1024,
+        "speed": written / 1e6 / cpu,
+        "wall": time.perf_counter() - begun,
+        "cpu": cpu,
+        "peak": used.ru_maxrss / 1024,
     }
 
 
-def exports(megabytes: int) -> dict[str, Figures]:
-    """Export a journal of so many megabytes, and one of a tenth."""
-    answer: dict[str, Figures] = {}
-    for name, size in (("tenth", megabytes // 10), ("whole", megabytes)):
-        with tempfile.TemporaryDirectory() as folder:
-            place = Path(folder)
-            run = grow(place, count(size), in_flight=0)
-            answer[name] = rounded(export(run, place / "out"))
-    return answer
-
-
-def count(megabytes: int) -> int:
-    """How many sessions make a journal of so many megabytes."""
+def exports(megabytes: int, repeats: int, sample: int) -> dict[int, list[Figures]]:
+    """Export a journal of so many megabytes, and one of a tenth, by turns."""
+    a_megabyte = density(sample)
+    found: dict[int, list[Figures]] = {megabytes // 10 or 1: [], megabytes: []}
     with tempfile.TemporaryDirectory() as folder:
-        run = grow(Path(folder), _SAMPLE, in_flight=0)
-        size = sum(path.stat().st_size for path in segments(run / JOURNAL))
-    return max(1, round(megabytes * 1e6 / (size / _SAMPLE)))
+        runs: dict[int, Path] = {}
+        for size in found:
+            place = Path(folder, str(size))
+            place.mkdir()
+            runs[size] = grow(place, max(1, round(size * a_megabyte)), in_flight=0)
+        for _ in range(repeats):
+            for size, run in runs.items():
+                found[size].append(export(run, run.with_name("out")))
+                shutil.rmtree(run.with_name("out"))
+    return found
 
 
-def spread(values: Sequence[float]) -> Figures:
-    """The median with the lowest and the highest."""
-    return rounded({"median": median(values), "low": min(values), "high": max(values)})
+def density(sample: int) -> float:
+    """How many sessions make a megabyte of a journal."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = grow(Path(folder), sample, in_flight=0)
+        return sample * 1e6 / sum(path.stat().st_size for path in segments(run / JOURNAL))
 
 
-def rounded(figures: Figures) -> Figures:
-    """Leave two decimals."""
-    return {name: round(value, 2) for name, value in figures.items()}
+def of_formats(kind: str, speeds: Speeds) -> list[Figure]:
+    """Lay speeds beside what ``hermes`` is to reach."""
+    return [
+        at_least(f"hermes, {kind}", UNITS["speed"], values, FASTEST)
+        if name == "hermes"
+        else at_most(f"{name}, {kind}", UNITS["speed"], values)
+        for name, values in speeds.items()
+    ]
+
+
+def of_exports(found: Mapping[int, Sequence[Figures]]) -> list[Figure]:
+    """Lay what exports took beside what they may take more for ten times the sessions."""
+    few, many = ([one["peak"] for one in repeats] for repeats in found.values())
+    small, large = found
+    name = f"memory, export of {large} MB / {small} MB"
+    return [
+        at_most(name, "", ratios(many, few), GROWTH),
+        *(
+            at_most(f"{each}, export of {size} MB", unit, [one[each] for one in repeats])
+            for size, repeats in found.items()
+            for each, unit in UNITS.items()
+        ),
+    ]
+
+
+def answer(asked: argparse.Namespace) -> Answer:
+    """Measure all; exports first, as a child begins with the peak that its parent had."""
+    sample = _QUICK_SAMPLE if asked.quick else _SAMPLE
+    exported = of_exports(exports(asked.megabytes, asked.repeats, sample))
+    found: list[Figure] = []
+    refused: dict[str, dict[str, int]] = {}
+    shown = list(real(asked.rows))[: sample if asked.quick else None]
+    for kind, sessions in (("simulated", recorded(sample)), ("real", shown)):
+        if sessions:
+            speeds, refused[kind] = formats(sessions, asked.repeats)
+            found += of_formats(kind, speeds)
+    return Answer(
+        "render",
+        asked.repeats,
+        {"megabytes": asked.megabytes, "simulated": sample, "real": len(shown)},
+        (*found, *exported),
+        checks={"refused": refused},
+    )
 
 
 def main() -> None:
-    """Measure and print one line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Measure and print."""
+    parser = arguments(__doc__, repeats=5)
     parser.add_argument("--rows", type=Path, default=_ROWS, help="a folder of *.jsonl.gz")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--megabytes", type=int, default=1000, help="size of the journal")
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        simulated = recorded(Path(folder))
-    trajectories = list(real(asked.rows))
-    answer: dict[str, Any] = {"bench": "render", "repeats": asked.repeats}
-    answer["simulated"] = formats(simulated, asked.repeats)
-    answer["real"] = formats(trajectories, asked.repeats) if trajectories else None
-    answer["export"] = exports(asked.megabytes)
-    print(json.dumps(answer))
+    parser.add_argument("--megabytes", type=int, help="size of the larger journal")
+    asked = parsed(parser)
+    asked.megabytes = asked.megabytes or (QUICK_MEGABYTES if asked.quick else MEGABYTES)
+    tell(answer(asked))
 
 
 if __name__ == "__main__":
