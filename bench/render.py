@@ -68,7 +68,7 @@ def real(folder: Path) -> Iterator[Session]:
 def formats(sessions: Sequence[Session], repeats: int) -> tuple[Speeds, dict[str, int]]:
     """Render *sessions* in every format, by turns.
 
-    Gives megabytes a CPU second of each, and how many sessions have no such form where some have not.
+    Gives megabytes a CPU second of each, and how many sessions have no such form, if any.
     """
     writable = [shape for shape in map(load, NAMES) if shape.writes]
     speeds: Speeds = {shape.name: [] for shape in writable}
