@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from hermes_run.limits import Limits, exceeded
+from hermes_run.limits import Limits, Worked, exceeded
 from recorder.events import ModelFailed
 from recorder.messages import Outcome, ToolCall, text_of
 from recorder.session import Session
@@ -52,12 +52,14 @@ _NO_ANSWER_TEXT = "the session's time was over while it waited for the endpoint"
 _LASTING: dict[str, Outcome] = {"filtered": "refused", "context_overflow": "limit"}
 
 
-def decide(session: Session, limits: Limits) -> Next:
+def decide(session: Session, limits: Limits, worked: Worked | None = None) -> Next:
     """Give the next step of *session*.
 
     A broken environment ends a session at once. Else calls without a result come first; then what
     ends a session: an answer that asks for nothing more, calls that can't be read again and again,
     a request that was given up, a bound that is reached. Else the model is asked.
+
+    ``worked`` is what was counted of this session before; without it, all of its turns are.
     """
     last = session.turns[-1] if session.turns else None
     if isinstance(last, Step) and (broken := _broken(last, session.resumed_at)):
@@ -70,7 +72,7 @@ def decide(session: Session, limits: Limits) -> Next:
         return Stop("model_error", "unreadable_arguments", _UNREADABLE_TEXT)
     if session.failing and session.failures[-1].wait_s is None:
         return _after_failure(session.failures[-1])
-    if reason := exceeded(session, limits):
+    if reason := exceeded(session, limits, worked):
         return time_over(session) if reason == "session_timeout" else Stop("limit", reason)
     return Ask()
 

@@ -9,7 +9,7 @@ import msgspec
 from recorder.events import seconds
 from recorder.messages import Times
 from recorder.session import Session
-from recorder.steps import Step
+from recorder.steps import Step, Turn
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -28,15 +28,38 @@ class Limits(msgspec.Struct, frozen=True):
     calls: int | None = 64
 
 
-def exceeded(session: Session, limits: Limits) -> str | None:
-    """Name the first bound that *session* has reached, if any."""
+class Worked:
+    """How long one session has worked; a turn is looked at once when another has followed it."""
+
+    def __init__(self) -> None:
+        self._settled_s = 0.0
+        self._turns = 0
+
+    def seconds(self, turns: Sequence[Turn]) -> float:
+        """Give it for *turns*, which go on where those of the last call ended."""
+        for place in range(self._turns, len(turns) - 1):
+            self._settled_s += _turn_lasted(turns[place])
+        self._turns = max(self._turns, len(turns) - 1)
+        return self._settled_s + _turn_lasted(turns[-1]) if turns else 0.0
+
+
+def exceeded(session: Session, limits: Limits, worked: Worked | None = None) -> str | None:
+    """Name the first bound that *session* has reached, if any.
+
+    Args:
+        session: the session.
+        limits: its bounds.
+        worked: what was counted of this session before, where it is asked for again and again.
+    """
     usage = session.usage
+    worked = worked or Worked()
+    working_s = worked.seconds(session.turns) if limits.working_s is not None else 0.0
     reached = {
         "max_turns": _reached(session.replies, limits.turns),
         "max_tokens": _reached(usage.input + usage.output, limits.tokens),
         "max_cost": _reached(usage.cost_usd or 0.0, limits.cost_usd),
         "session_timeout": limits.time_s is not None and elapsed(session) >= limits.time_s,
-        "working_time": limits.working_s is not None and working(session) >= limits.working_s,
+        "working_time": _reached(working_s, limits.working_s),
     }
     return next((name for name, is_reached in reached.items() if is_reached), None)
 
@@ -57,8 +80,7 @@ def working(session: Session) -> float:
     Not in it: attempts that failed, pauses before the next, waiting for a permit or for the
     record. A session is no slower because its endpoint is busy.
     """
-    steps = (turn for turn in session.turns if isinstance(turn, Step))
-    return sum(_lasted((step.reply.times,)) + _calls_lasted(step) for step in steps)
+    return Worked().seconds(session.turns)
 
 
 def trying(session: Session, now: float) -> float:
@@ -70,8 +92,10 @@ def trying(session: Session, now: float) -> float:
     return max(0.0, now - seconds(first.ts)) if first else 0.0
 
 
-def _calls_lasted(step: Step) -> float:
-    return _lasted(tuple(result.times for result in step.results))
+def _turn_lasted(turn: Turn) -> float:
+    if not isinstance(turn, Step):
+        return 0.0
+    return _lasted((turn.reply.times,)) + _lasted([result.times for result in turn.results])
 
 
 def _lasted(spans: Sequence[Times | None]) -> float:
