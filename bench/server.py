@@ -1,7 +1,8 @@
 """A model server that costs next to nothing, in a process of its own.
 
 It answers every request with a stream of 20 chunks that were made before it began. The path says
-how: ``/PACE/TURNS`` sends a chunk every PACE seconds (0: all at once), and calls the tool
+how: ``/PACE/TURNS`` sends a chunk every PACE seconds (0: all at once; a half more or less, drawn
+for each reply, as no two take equally long), and calls the tool
 :data:`TOOL` until a conversation has TURNS replies, of which the last is plain text. Any GET gives
 the CPU seconds that the server has used, so that whoever measures can show that it was not what
 they waited for.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import re
 import subprocess
 import sys
@@ -96,7 +98,8 @@ class Serving(asyncio.Protocol):
         _, pace, turns, _ = head.split(b"/", 3)
         pieces = CALL if body.count(_REPLIED) + 1 < int(turns) else ANSWER
         if float(pace):
-            self._send(pieces, 0, float(pace))
+            # No two replies take equally long, or sessions that began together would stay in step.
+            self._send(pieces, 0, float(pace) * random.uniform(0.5, 1.5))
         else:
             self._transport.write(_WHOLE[pieces])
 
