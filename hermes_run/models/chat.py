@@ -2,7 +2,7 @@
 
 Requests go out as bytes that were encoded once a message, and answers are cut and decoded here: the
 SDK's transform of every message at every turn and its model of every chunk cost more than all the
-rest of a session. Everything goes through public parameters of the SDK.
+rest of a session. Everything goes through what is public in the SDK.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from urllib.parse import quote
 
-from openai import AsyncAzureOpenAI, AsyncOpenAI, AsyncStream
+from openai import AsyncAzureOpenAI
 
 from hermes_run.models import wire
-from hermes_run.models.connect import Endpoint, open_client
+from hermes_run.models.connect import Connection, Endpoint, open_client
 from hermes_run.models.exchange import Exchange
 from hermes_run.models.plain import PlainModel
+from hermes_run.models.posting import Posting, pieces
 from hermes_run.models.protocol import Reply, Request
 
 __all__ = ["ChatModel", "Endpoint", "open_chat"]
 
 _PATH = "/chat/completions"
-_HEADERS = {"Content-Type": "application/json"}
 
 
 @asynccontextmanager
@@ -33,24 +33,19 @@ async def open_chat(endpoint: Endpoint) -> AsyncGenerator[ChatModel | PlainModel
         UsageError: the address or the key is none.
         openai.OpenAIError: no key was given, neither here nor in ``OPENAI_API_KEY``.
     """
-    async with open_client(endpoint) as client:
-        model = PlainModel if endpoint.client == "sdk" else ChatModel
-        yield model(client, endpoint)
-
-
-class _Bytes(AsyncStream[bytes]):
-    """The bytes of a response as they arrive; the SDK's own decoding never starts."""
-
-    def pieces(self) -> AsyncGenerator[bytes]:
-        """Give the bytes, decompressed."""
-        return self.response.aiter_bytes()
+    async with open_client(endpoint) as connection:
+        if endpoint.client == "sdk":
+            yield PlainModel(connection.client, endpoint)
+        else:
+            yield ChatModel(connection, endpoint)
 
 
 class ChatModel:
     """A model behind an OpenAI-compatible endpoint; made by :func:`open_chat`."""
 
-    def __init__(self, client: AsyncOpenAI, endpoint: Endpoint) -> None:
-        self._client = client
+    def __init__(self, connection: Connection, endpoint: Endpoint) -> None:
+        self._client = connection.client
+        self._posting = Posting(connection.client, connection.http)
         self._endpoint = endpoint
 
     async def reply(self, request: Request) -> Reply:
@@ -81,15 +76,8 @@ class ChatModel:
         return f"/deployments/{quote(model, safe='')}{_PATH}"
 
     async def _receive(self, path: str, content: bytes, exchange: Exchange) -> None:
-        stream = await self._client.post(
-            path,
-            content=content,
-            cast_to=object,
-            options={"headers": _HEADERS},
-            stream=True,
-            stream_cls=_Bytes,
-        )
-        async with stream, aclosing(stream.pieces()) as pieces:
-            exchange.request_id = stream.response.headers.get("x-request-id")
-            async for piece in pieces:
+        response = await self._posting.post(path, content)
+        async with aclosing(response), aclosing(pieces(response)) as arriving:
+            exchange.request_id = response.headers.get("x-request-id")
+            async for piece in arriving:
                 exchange.take(piece)

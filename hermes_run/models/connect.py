@@ -51,8 +51,15 @@ class Endpoint(msgspec.Struct, frozen=True):
     notices: Notices | None = None
 
 
+class Connection(msgspec.Struct, frozen=True):
+    """The SDK's client for an endpoint, and the connections that it uses."""
+
+    client: AsyncOpenAI
+    http: httpx2.AsyncClient
+
+
 @asynccontextmanager
-async def open_client(endpoint: Endpoint) -> AsyncGenerator[AsyncOpenAI]:
+async def open_client(endpoint: Endpoint) -> AsyncGenerator[Connection]:
     """Connect to *endpoint*; the connections are closed when the block ends.
 
     Raises:
@@ -80,7 +87,7 @@ async def open_client(endpoint: Endpoint) -> AsyncGenerator[AsyncOpenAI]:
         except httpx2.InvalidURL as error:
             raise _no_address(endpoint.base_url or "") from error
         _check(client)
-        yield client
+        yield Connection(client, http)
 
 
 def is_azure(endpoint: Endpoint) -> bool:

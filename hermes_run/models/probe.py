@@ -9,11 +9,11 @@ from typing import cast
 
 import anyio
 import msgspec
-from openai import AsyncOpenAI, OpenAIError
+from openai import OpenAIError
 
 from hermes_run.errors import EndpointError, UsageError
 from hermes_run.models.chat import ChatModel
-from hermes_run.models.connect import Endpoint, open_client
+from hermes_run.models.connect import Connection, Endpoint, open_client
 from hermes_run.models.exchange import Exchange
 from hermes_run.models.protocol import Request
 from hermes_run.models.raised import failure_of
@@ -36,24 +36,24 @@ async def open_probe(endpoint: Endpoint) -> AsyncGenerator[Probe]:
     """
     async with AsyncExitStack() as stack:
         try:
-            client = await stack.enter_async_context(open_client(endpoint))
+            connection = await stack.enter_async_context(open_client(endpoint))
         except OpenAIError as error:
             raise UsageError(NO_KEY) from error
-        yield Probe(client, endpoint)
+        yield Probe(connection, endpoint)
 
 
 class Probe:
     """Asks an endpoint one thing at a time; made by :func:`open_probe`."""
 
-    def __init__(self, client: AsyncOpenAI, endpoint: Endpoint) -> None:
-        self._client = client
+    def __init__(self, connection: Connection, endpoint: Endpoint) -> None:
+        self._connection = connection
         self._endpoint = endpoint
 
     async def models(self) -> Listed:
         """Ask which models there are; costs no token."""
         try:
             with anyio.fail_after(LIST_S):
-                found = await self._client.get("/models", cast_to=object)
+                found = await self._connection.client.get("/models", cast_to=object)
         # Whatever an endpoint makes the layers below raise is a finding.
         except Exception as error:  # noqa: BLE001
             secrets = secrets_of(self._endpoint)
@@ -65,7 +65,7 @@ class Probe:
         endpoint = msgspec.structs.replace(self._endpoint, stream=stream)
         exchange = _Kept(endpoint)
         try:
-            reply = await ChatModel(self._client, endpoint).carry_out(request, exchange)
+            reply = await ChatModel(self._connection, endpoint).carry_out(request, exchange)
         except EndpointError as error:
             return Seen(failure=error.failure, body=b"".join(exchange.pieces))
         return Seen(reply=reply, body=b"".join(exchange.pieces))

@@ -70,20 +70,28 @@ async def chat(url: str, **settings: Any) -> AsyncIterator[Any]:
     assert asyncio.all_tasks() == before
 
 
-@pytest.fixture(params=["fast", "sdk"])
-def client(request) -> Client:
-    """Both clients: what is true of one is true of the other."""
+@pytest.fixture(params=["fast", "again", "sdk"])
+def way(request) -> str:
+    """Both clients, and the fast one where it repeats a request: what is true of one is of all."""
     return request.param
 
 
 @pytest.fixture
-def ask(endpoint, client) -> Ask:
+def client(way) -> Client:
+    """Name the client."""
+    return "sdk" if way == "sdk" else "fast"
+
+
+@pytest.fixture
+def ask(endpoint, client, way) -> Ask:
     """Ask for one reply; gives it, or the failure of the attempt."""
 
     async def ask(model: str, url: str = "", **settings: Any) -> Reply | Failure:
         if differs(client, model, stream=settings.get("stream", True)):
             settings = {"attempt_s": 0.5, **settings}
         async with chat(url or endpoint.url, client=client, **settings) as connected:
+            if way == "again" and not url:
+                await connected.reply(Request("good", (USER,)))
             try:
                 return await connected.reply(Request(model, (USER,)))
             except EndpointError as error:

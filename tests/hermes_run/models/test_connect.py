@@ -35,6 +35,8 @@ class Server(msgspec.Struct):
     port: int
     asked: list[str] = []
     headers: list[dict[str, str]] = []
+    more: bytes = b""
+    moved_to: str = ""
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request, and close."""
@@ -46,8 +48,10 @@ class Server(msgspec.Struct):
         await reader.readexactly(int(fields.get("content-length", 0)))
         status = b"502 no" if first.startswith("CONNECT") else b"200 OK"
         length = b"Content-Length: %d\r\nConnection: close" % len(STREAM)
-        kind = b"Content-Type: text/event-stream"
-        writer.write(b"HTTP/1.1 %b\r\n%b\r\n%b\r\n\r\n%b" % (status, kind, length, STREAM))
+        kind = b"Content-Type: text/event-stream\r\n" + self.more
+        if self.moved_to and "/v1/" in first:
+            status, kind = b"307 gone", b"%bLocation: %b\r\n" % (kind, self.moved_to.encode())
+        writer.write(b"HTTP/1.1 %b\r\n%b%b\r\n\r\n%b" % (status, kind, length, STREAM))
         await writer.drain()
         writer.close()
 
@@ -95,6 +99,30 @@ async def test_who_asks_is_said_as_the_sdk_reads_it(server, client, monkeypatch)
     assert headers["openai-organization"] == "org-1"
     assert headers["openai-project"] == "proj-1"
     assert headers["x-team"] == "red"
+
+
+async def test_a_request_that_is_repeated_says_what_the_first_one_said(server, monkeypatch):
+    """But for how long its body is, and cookies that came meanwhile."""
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Team: red")
+    server.more = b"Set-Cookie: place=7; Path=/\r\n"
+    async with open_chat(Endpoint(f"{server.url}/v1?q=1", "sk-1")) as connected:
+        await connected.reply(Request("m", (USER,)))
+        await connected.reply(Request("m", (USER, USER)))
+    first, second = server.headers
+    assert server.asked[0] == server.asked[1]
+    assert int(first.pop("content-length")) < int(second.pop("content-length"))
+    assert second.pop("cookie") == "place=7"
+    assert second == first
+
+
+async def test_where_requests_are_sent_elsewhere_each_begins_anew(server, client):
+    """An endpoint that moved is asked again where it was: it may be elsewhere next time."""
+    server.moved_to = f"{server.url}/v2/chat/completions"
+    async with open_chat(Endpoint(f"{server.url}/v1", "sk-1", client=client)) as connected:
+        for _ in range(2):
+            await connected.reply(Request("m", (USER,)))
+    assert server.asked == ["POST /v1/chat/completions", "POST /v2/chat/completions"] * 2
 
 
 async def test_the_address_may_come_from_the_variable(server, client, monkeypatch):
