@@ -2,35 +2,35 @@
 
 Trees of small files, of which one is appended to before each step. Compared are a full copy, a
 copy of hard links (which does not protect: what appends in place changes both names), a store of
-contents by hash with a listing as git has it, and the mirror. Medians in milliseconds: ``first``
-of a whole tree, ``changed`` with one file changed since, and what else a mirror does.
+contents by hash with a listing as git has it, and the mirror. In milliseconds: *first* of a whole
+tree, *changed* with one file changed since, and what else a mirror does. The kinds take turns.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
-import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import TypeAlias
 
 import msgspec
 
+from bench.answer import Answer, Curve, Figure, arguments, at_most, parsed, ratios, tell
 from hermes_run.sandboxes.mirror import FINE_NS, Mirror
 from hermes_run.sandboxes.tree import FOLDER, Bounds, Folder, survey
 from hermes_run.sandboxes.workspaces import opened, remove_tree
 
-SIZES = (5, 100, 1_000)
-REPEATS, STEPS, FILE_BYTES, FOLDER_FILES = 5, 3, 1_500, 20
+SIZES, QUICK_SIZES = (5, 100, 1_000), (5, 40)
+STEPS, FILE_BYTES, FOLDER_FILES = 3, 1_500, 20
 
 _Snapshot: TypeAlias = Callable[[Path, Path], None]
 _Times: TypeAlias = dict[str, dict[str, list[float]]]
+"""Milliseconds by the kind of copy and by what was done."""
 
 
 def full_copy(workspace: Path, folder: Path) -> None:
@@ -68,17 +68,14 @@ def mirror(workspace: Path, folder: Path) -> None:
 KINDS: tuple[_Snapshot, ...] = (full_copy, hard_links, content_store, mirror)
 
 
-def measure(place: Path, size: int) -> dict[str, dict[str, float]]:
+def measure(place: Path, size: int, repeats: int) -> _Times:
     """Measure every kind on a tree of *size* files; they take turns."""
     times: _Times = {}
     workspaces = {kind: _grow(place / kind.__name__ / "workspace", size) for kind in KINDS}
-    for repeat in range(REPEATS):
+    for repeat in range(repeats):
         for kind, workspace in workspaces.items():
             _measure_kind(times, kind, workspace, repeat % size)
-    return {
-        kind: {name: round(statistics.median(of_one), 2) for name, of_one in by_name.items()}
-        for kind, by_name in times.items()
-    }
+    return times
 
 
 def _measure_kind(times: _Times, kind: _Snapshot, workspace: Path, number: int) -> None:
@@ -86,7 +83,7 @@ def _measure_kind(times: _Times, kind: _Snapshot, workspace: Path, number: int) 
     remove_tree(copy)
     settle_s = 2 * FINE_NS / 1e9  # what changed just now is copied again
     time.sleep(settle_s)
-    found = times.setdefault(kind.__name__, {})
+    found = times.setdefault(_said(kind), {})
     found.setdefault("first", []).append(_timed(kind, workspace, copy))
     for _ in range(STEPS):
         _append(workspace, number)
@@ -107,6 +104,10 @@ def _timed(kind: _Snapshot, workspace: Path, copy: Path) -> float:
     started = time.perf_counter()
     kind(workspace, copy)
     return (time.perf_counter() - started) * 1e3
+
+
+def _said(kind: _Snapshot) -> str:
+    return kind.__name__.replace("_", " ")
 
 
 def _grow(workspace: Path, size: int) -> Path:
@@ -145,12 +146,44 @@ def _store(workspace: Path, tree: Folder, before: Folder | None, blobs: Path) ->
         _store(workspace / os.fsdecode(name), inner, known, blobs)
 
 
+def figures(size: int, times: _Times) -> list[Figure]:
+    """Tell what the kinds took on a tree of *size* files, and the mirror beside a full copy."""
+    mine, theirs = times["mirror"]["changed"], times["full copy"]["changed"]
+    return [
+        at_most(f"mirror / full copy, changed, {size:,} files", "", ratios(mine, theirs)),
+        *(
+            at_most(f"{kind}, {name}, {size:,} files", "ms", values)
+            for kind, by_name in times.items()
+            for name, values in by_name.items()
+        ),
+    ]
+
+
+def curves(by_size: dict[int, _Times]) -> tuple[Curve, ...]:
+    """Draw what each kind takes, by the files of the tree, when one of them has changed."""
+    return tuple(
+        Curve(
+            name=_said(kind),
+            x="files",
+            y="ms, one of them changed",
+            points=tuple(
+                (size, median(times[_said(kind)]["changed"])) for size, times in by_size.items()
+            ),
+        )
+        for kind in KINDS
+    )
+
+
 def main() -> None:
-    """Print one JSON line; an argument names the folder, and so the file system, to work in."""
-    where = sys.argv[1] if len(sys.argv) > 1 else None
-    with tempfile.TemporaryDirectory(dir=where) as place:
-        by_size = {str(size): measure(Path(place) / str(size), size) for size in SIZES}
-    print(json.dumps({"bench": "mirror", "repeats": REPEATS, "ms_by_files": by_size}))
+    """Measure and print."""
+    parser = arguments(__doc__, repeats=5)
+    parser.add_argument("folder", nargs="?", help="what file system to work in")
+    asked = parsed(parser)
+    sizes = QUICK_SIZES if asked.quick else SIZES
+    with tempfile.TemporaryDirectory(dir=asked.folder) as place:
+        by_size = {size: measure(Path(place, str(size)), size, asked.repeats) for size in sizes}
+    found = (figure for size, times in by_size.items() for figure in figures(size, times))
+    tell(Answer("mirror", asked.repeats, {"files": sizes}, tuple(found), curves(by_size)))
 
 
 if __name__ == "__main__":

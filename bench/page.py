@@ -104,7 +104,7 @@ def _section(one: Said) -> Iterator[str]:
         yield from _lines(one.curves)
         yield from _bars(one.figures)
         if one.checks:
-            yield f'<p class="note">Checks: {safe(table.checks(one))}</p>'
+            yield f'<p class="note">Checks: {safe(", ".join(table.checks(one)))}</p>'
     yield "</section>"
 
 

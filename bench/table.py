@@ -17,6 +17,9 @@ _WIDTHS = (9, 58, 15, 21, 11, 6, 0)
 RIGHT = frozenset({2, 4, 5})
 """The columns of numbers."""
 
+_CHECKS = 12
+"""So many of an answer's checks are printed in the table; the page and JSON have all."""
+
 _SMALL = "Sizes are too small with --quick for budgets to be judged"
 
 
@@ -60,10 +63,12 @@ def number(value: float) -> str:
     if not math.isfinite(value):
         return "-"
     size = abs(value)
+    if not size:
+        return "0"
     if size >= 100:
         return f"{value:,.0f}"
     digits = 1 if size >= 10 else 2 if size >= 1 else 3
-    return f"{value:.{digits}f}" if size >= 0.01 or not size else f"{value:.2g}"
+    return f"{value:.{digits}f}" if size >= 0.01 else f"{value:.2g}"
 
 
 def measure(figure: Figure) -> str:
@@ -78,9 +83,9 @@ def budget_of(figure: Figure) -> str:
     return f"{'>=' if figure.floor else '<='} {number(figure.budget)}"
 
 
-def checks(answer: Answer) -> str:
-    """Write on a line what shows that the figures mean something."""
-    return ", ".join(f"{shown(name)} {value}" for name, value in _flat(answer.checks))
+def checks(answer: Answer) -> list[str]:
+    """Write down one by one what shows that the figures mean something."""
+    return [f"{shown(name)} {value}" for name, value in _flat(answer.checks)]
 
 
 def machine(said: Iterable[Said]) -> str:
@@ -130,7 +135,9 @@ def text(said: Said) -> Iterator[str]:
     """Give the lines of one answer as they are printed."""
     yield from (_laid_out(row.cells) for row in rows(said))
     if isinstance(said, Answer) and said.checks:
-        yield f"{'':{_WIDTHS[0]}}({checks(said)})"
+        found = checks(said)
+        more = f", and {len(found) - _CHECKS} more" if len(found) > _CHECKS else ""
+        yield f"{'':{_WIDTHS[0]}} ({', '.join(found[:_CHECKS])}{more})"
 
 
 def text_head() -> str:
