@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Iterable
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -88,6 +88,16 @@ def remove_empty(folder: Path) -> None:
         folder.rmdir()
     except OSError:
         return
+
+
+@asynccontextmanager
+async def removing_empty(folders: Iterable[Path]) -> AsyncGenerator[None]:
+    """Leave none of *folders* behind that is empty when the block ends."""
+    try:
+        yield
+    finally:
+        for folder in folders:
+            remove_empty(folder)
 
 
 def keep_limits(record: Record, gate: Gate | None) -> None:

@@ -48,6 +48,8 @@ class Settings:
     """Key for the endpoint; better given as OPENAI_API_KEY."""
     concurrency: int = 16
     """Sessions in flight at once."""
+    workers: int = 1
+    """Processes that run the sessions, for more than one core; each takes its part of them."""
     max_connections: int | None = None
     """Requests that one endpoint gets at once; by default as many as there are sessions. It begins
     with one, and gets more while its answers are good."""
@@ -199,6 +201,7 @@ class ResumeOptions:
 
 _POSITIVE = (
     "concurrency",
+    "workers",
     "max_connections",
     "rpm",
     "tpm",
@@ -243,6 +246,9 @@ def check(settings: Settings) -> None:
             f"--tool-output must be {LEAST_OUTPUT} or more, not {settings.tool_output}: with less "
             "a model can't read what its tools say"
         )
+    if settings.workers > settings.concurrency:
+        said = f"--workers {settings.workers} are more than --concurrency {settings.concurrency}"
+        raise UsageError(f"{said}: each needs a session to run")
     if not settings.drain_timeout >= 0:
         raise UsageError(f"--drain-timeout must be 0 or more, not {settings.drain_timeout}")
     share_of(settings.finish_when)

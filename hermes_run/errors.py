@@ -6,6 +6,7 @@
     ├── UsageError            the caller's: options, settings or input files that can't be used
     ├── EndpointError         the endpoint's: an attempt gave no usable reply
     ├── SandboxError          the machine's: a workspace or a sandbox can't be had
+    ├── WorkerError           the machine's: a process of the run can't be started, or broke
     ├── ToolError             a tool's: it raised what would have ended its caller
     └── NotAskedError         nobody's: the run is stopping, and nothing was sent
 """
@@ -32,6 +33,10 @@ class UsageError(HermesRunError):
 
 class SandboxError(HermesRunError):
     """A workspace or a sandbox can't be made, or broke."""
+
+
+class WorkerError(HermesRunError):
+    """A process that is to run sessions can't be started, or can't go on."""
 
 
 class ToolError(HermesRunError):

@@ -46,8 +46,9 @@ async def run_many(
         record: the run directory; it must not hold a run yet.
         tools: tools of your own, or where they are as ``module:name``, beside those of ``toolsets``
             (none unless named) or of a ``distribution``.
-        options: any other field of :class:`~hermes_run.config.Settings`, as ``concurrency=64``;
-            ``base_url`` may be one address, ``toolsets`` one name, and a path may be text.
+        options: any other field of :class:`~hermes_run.config.Settings` but ``workers``, as
+            ``concurrency=64``; ``base_url`` may be one address, ``toolsets`` one name, and a path
+            may be text.
 
     Raises:
         UsageError: an option, a prompt's tools or the settings can't be used.
@@ -96,6 +97,10 @@ def _settings(model: str | Model, options: dict[str, Any]) -> Settings:
     except TypeError as error:
         raise UsageError(f"{error}: options are the fields of hermes_run.Settings") from error
     check(settings)
+    if settings.workers > 1:
+        raise UsageError(
+            "run_many runs in the process that calls it: leave workers out, or use the command"
+        )
     return settings
 
 

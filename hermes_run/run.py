@@ -12,7 +12,7 @@ from typing import TypeAlias
 import anyio
 from anyio.abc import ObjectSendStream
 
-from hermes_run.beside import open_rejects, put_in_place, writing
+from hermes_run.beside import open_rejects, put_in_place, removing_empty, writing
 from hermes_run.brake import Brake
 from hermes_run.config import Settings
 from hermes_run.errors import ungrouped
@@ -25,16 +25,19 @@ from hermes_run.report import Poisoned, Report
 from hermes_run.resume import Resumption
 from hermes_run.run_json import RUN, asked, asked_again, folder_of, idle_of, write_run_json
 from hermes_run.sandboxes.choosing import open_wall
-from hermes_run.scheduler import schedule
+from hermes_run.scheduler import Draw, schedule
 from hermes_run.shared import open_plan, read_prefill
 from hermes_run.stragglers import leave_stragglers
+from hermes_run.throttle.door import OwnDoor
 from hermes_run.tools.shelf import Shelf
-from hermes_run.workspace import sweep_workspaces
+from hermes_run.workers.crew import Crew
+from hermes_run.workspace import FOLDERS, sweep_workspaces
 from recorder.journal import JournalSettings
 from recorder.messages import Json
 from recorder.opening import open_record, reopen_record
 from recorder.record import Record
 from recorder.session import Session
+from recorder.settings import JournalStatistics
 
 REJECTS = "rejects.jsonl"
 REFRESH_S = 10.0
@@ -52,12 +55,15 @@ class Run:
         intake: Intake,
         resumption: Resumption | None = None,
         document: Mapping[str, Json] | None = None,
+        door: OwnDoor | None = None,
     ) -> None:
         self._document = document or {}
         self.plan = plan
         self.intake = intake
         jobs = resumption.jobs(intake) if resumption else intake
-        self._jobs = leave_stragglers(jobs, plan, self._document, resumption)
+        jobs = leave_stragglers(jobs, plan, self._document, resumption)
+        self._draw = Draw(jobs, plan.brake)
+        self._crew = Crew(plan, self._draw, door) if door and plan.settings.workers > 1 else None
         self._resumption = resumption
         self._poisoned = Poisoned(resumption.poisoned if resumption else ())
         self.record.send_also_to(self._poisoned)
@@ -68,6 +74,21 @@ class Run:
     def record(self) -> Record:
         """The run's record."""
         return self.plan.record
+
+    @property
+    def journal(self) -> JournalStatistics:
+        """How the journal stands, whoever writes it."""
+        return self._crew.journal() if self._crew else self.record.journal.statistics()
+
+    @property
+    def paused(self) -> str | None:
+        """Why facts or rows wait to be written, if they do."""
+        return self.journal.paused or self.record.paused
+
+    @property
+    def notices(self) -> list[str]:
+        """What the workers' servers of tools came to."""
+        return self._crew.notices if self._crew else []
 
     @property
     def gone(self) -> int:
@@ -94,10 +115,16 @@ class Run:
                 beside.start_soon(self._heed)
                 beside.start_soon(self._drain)
                 with self._in_flight:
-                    await schedule(self._jobs, self.plan, finished)
+                    await self._run_all(finished)
                 beside.cancel_scope.cancel()
         await self.intake.finish_counting()
         return self._report()
+
+    async def _run_all(self, finished: ObjectSendStream[Session] | None) -> None:
+        if self._crew:
+            await self._crew.run()
+        else:
+            await schedule(self._draw, self.plan, finished)
 
     def drain(self) -> None:
         """Give what is in flight the drain time from now on; a clock that runs already runs on."""
@@ -108,6 +135,11 @@ class Run:
         self._in_flight.cancel()
         self.record.wait_no_more()
         self.intake.wait_no_more()
+
+    @property
+    def _cut(self) -> int:
+        """Sessions whose process died when they were to be given up."""
+        return self._crew.cut if self._crew else 0
 
     def _report(self) -> Report:
         past, counts = self._resumption, self.intake.counts
@@ -120,7 +152,7 @@ class Run:
             statistics=statistics,
             cause=self.brake.cause,
             reason=self.brake.reason,
-            waiting=past.waiting(self.record) if past else 0,
+            waiting=(past.waiting(self.record) if past else 0) + self._cut,
             others=before - counts.recorded,
             poison=len(self._poisoned.names),
             idle_s=idle_of(self._document, statistics.last),
@@ -183,13 +215,15 @@ async def open_run(
     async with (
         open_wall(_at(directory, settings)) as wall,
         open_record(directory, settings=journal) as record,
+        removing_empty(directory / name for name in FOLDERS),
         open_plan(record, settings, source, wall, prefill, Path.cwd()) as plan,
     ):
         with writing(directory / RUN):
             document = asked(plan, shelf, prompts or {})
             await write_run_json(directory, document)
         async with open_rejects(directory / REJECTS) as rejects, feed(rows) as fed:
-            yield Run(plan, Intake(fed, settings, shelf, rejects), document=document)
+            intake = Intake(fed, settings, shelf, rejects)
+            yield Run(plan, intake, document=document, door=source.door)
 
 
 @asynccontextmanager
@@ -225,6 +259,7 @@ async def reopen_run(
     async with (
         open_wall(_at(directory, settings)) as wall,
         reopen_record(directory, past.standings, settings=journal, sifted=past.sifted) as record,
+        removing_empty(directory / name for name in FOLDERS),
         open_plan(record, settings, source, wall, prefill, folder) as plan,
     ):
         with writing(directory / RUN):
@@ -235,7 +270,7 @@ async def reopen_run(
         await resumption.end_gone(record)
         async with feed(rows) as fed:
             intake = Intake(fed, settings, shelf, recorded=resumption.sessions)
-            yield Run(plan, intake, resumption, document)
+            yield Run(plan, intake, resumption, document, source.door)
 
 
 def _at(directory: Path, settings: Settings) -> Settings:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from hermes_run.beside import keep_limits, remove_empty
+from hermes_run.beside import keep_limits
 from hermes_run.budget import Budget
 from hermes_run.config import Settings
 from hermes_run.errors import UsageError
@@ -19,7 +19,6 @@ from hermes_run.runlog import open_log
 from hermes_run.sandboxes.choosing import allowance_of
 from hermes_run.sandboxes.wall import Wall
 from hermes_run.sandboxes.watch import open_watch
-from hermes_run.workspace import FOLDERS
 from recorder.json_text import decode
 from recorder.messages import Message
 from recorder.record import Record
@@ -49,31 +48,23 @@ async def open_plan(
     """
     prices = read_prices(settings.prices)
     async with open_watch(allowance_of(settings), record.directory) as watch:
-        try:
-            with open_log(record.directory) as log:
-                plan = Plan(
-                    settings=settings,
-                    model=source.model,
-                    model_name=source.name,
-                    provider=source.provider,
-                    record=record,
-                    wall=wall,
-                    watch=watch,
-                    brake=source.brake,
-                    log=log,
-                    prices=prices,
-                    prefill=prefill,
-                    folder=folder,
-                )
-                _connect(plan, source)
-                yield plan
-        finally:
-            _remove_empty_folders(record)
-
-
-def _remove_empty_folders(record: Record) -> None:
-    for name in FOLDERS:
-        remove_empty(record.directory / name)
+        with open_log(record.directory) as log:
+            plan = Plan(
+                settings=settings,
+                model=source.model,
+                model_name=source.name,
+                provider=source.provider,
+                record=record,
+                wall=wall,
+                watch=watch,
+                brake=source.brake,
+                log=log,
+                prices=prices,
+                prefill=prefill,
+                folder=folder,
+            )
+            _connect(plan, source)
+            yield plan
 
 
 def _connect(plan: Plan, source: Source) -> None:

@@ -78,6 +78,15 @@ class Archive:
             raise CorruptJournalError(f"the journal holds nothing of session {name!r}")
         return folding.sessions[name]
 
+    def events(self, name: str) -> Iterator[Event]:
+        """Give the facts of a session as they stand in the journal, which may be none.
+
+        Raises:
+            CorruptJournalError: a line does not check.
+            OSError: the journal can't be read.
+        """
+        return (entry.event for entry in self._entries(name))
+
     def _survey(self, segment: int, path: Path) -> None:
         position = 0
         for line in lines(path):

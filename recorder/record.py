@@ -59,7 +59,7 @@ class Record:
         self.resumed: dict[str, int] = {}
         self.operational: dict[str, object] = {}
         self._past = past.sessions if past else {}
-        self._opened = opened
+        self.rows = opened
         self._others: Sink = Tee()
         self._declared: dict[str, _Declared] = {}
         self._starting: set[str] = set()
@@ -68,12 +68,12 @@ class Record:
     @property
     def paused(self) -> str | None:
         """Why facts or rows wait to be written, if they do: the disk is full."""
-        return self.journal.statistics().paused or self._opened.paused
+        return self.journal.statistics().paused or self.rows.paused
 
     def wait_no_more(self) -> None:
         """Wait for room no more: a full disk is an error from now on, for a run that is to end."""
         self.journal.wait_no_more()
-        self._opened.wait_no_more()
+        self.rows.wait_no_more()
 
     def send_also_to(self, sink: Sink) -> None:
         """Give every event to *sink* too, after the journal has it.
@@ -223,7 +223,7 @@ class Record:
         if session.ended is None:
             raise MisuseError(f"session {session.id!r} has not ended: it has no row yet")
         line = encode(row.render(session, self.run)) + b"\n"
-        await self._opened.append(line, completed=session.ended.outcome == "completed")
+        await self.rows.append(line, completed=session.ended.outcome == "completed")
 
     @asynccontextmanager
     async def session(
@@ -274,7 +274,7 @@ class Record:
         known = encode({**self.operational, **msgspec.structs.asdict(self.statistics.value())})
         content = msgspec.json.format(known, indent=2) + b"\n"
         await self.journal.durable()
-        await self._opened.write_statistics(content)
+        await self.rows.write_statistics(content)
 
     def _refuse_two(self, session: Session) -> None:
         """Let nobody go on with what somebody else does: the journal could not be read back."""

@@ -9,7 +9,7 @@ import anyio
 
 from hermes_run.cli import output
 from hermes_run.cli.faults import explain, tell
-from hermes_run.cli.logs import kept_from_the_screen
+from hermes_run.complaints import kept_from_the_screen
 from hermes_run.config import SIMULATED, Settings
 from hermes_run.doctor.examine import MOST, examine
 from hermes_run.doctor.judge import judge

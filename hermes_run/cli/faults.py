@@ -10,7 +10,7 @@ import msgspec
 
 from hermes_run.cli import output
 from hermes_run.cli.broken import tell_broken, tell_where
-from hermes_run.errors import EndpointError, UsageError, leaves
+from hermes_run.errors import EndpointError, UsageError, WorkerError, leaves
 from hermes_run.failure import Failure
 from hermes_run.run_json import RUN
 from hermes_run.runlog import RUN_LOG, open_log
@@ -53,7 +53,7 @@ def explain(error: BaseException, directory: Path) -> Fault:
         directory: the run directory, which may not be there.
     """
     causes = leaves(error)
-    for kind in (JournalError, EndpointError, UsageError, RunDirectoryError):
+    for kind in (JournalError, EndpointError, UsageError, RunDirectoryError, WorkerError):
         for cause in causes:
             if isinstance(cause, kind):
                 return _known(cause, directory)
@@ -80,6 +80,8 @@ def _known(error: BaseException, directory: Path) -> Fault:
         return Fault(74, _unrecorded(error, directory))
     if isinstance(error, EndpointError):
         return Fault(4, _unreachable(error.failure))
+    if isinstance(error, WorkerError):
+        return Fault(1, f"{clean_lines(str(error))}\n{_recorded(directory)}")
     return Fault(2, clean_lines(str(error)))
 
 
@@ -99,8 +101,12 @@ def _kept(error: JournalError, directory: Path) -> str:
     with suppress(OSError):
         if not segments(journal):
             return "Nothing was recorded. Make room, and type again what you typed."
+    return _recorded(directory, "make room and ")
+
+
+def _recorded(directory: Path, first: str = "") -> str:
     return (
-        f"What was recorded until then is in {directory}; make room and go on with "
+        f"What was recorded until then is in {directory}; {first}go on with "
         f"`hermes-run resume {directory}`."
     )
 

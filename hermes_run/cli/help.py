@@ -15,7 +15,7 @@ GROUPS = {
     "reasoning_effort stream client capture_tokens first_token_timeout silence_timeout "
     "attempt_timeout attempts retry_base retry_cap retry_time patience",
     "Rates": "max_connections rpm tpm outage_timeout",
-    "Run": "concurrency samples limit seed strict dry_run config",
+    "Run": "concurrency workers samples limit seed strict dry_run config",
     "Limits": "max_turns max_tokens session_timeout working_time max_session_cost_usd max_cost_usd "
     "prices deadline finish_when drain_timeout",
     "Tools": "toolsets distribution toolsets_file tools mcp tool_dialect native_tools "

@@ -16,10 +16,10 @@ from hermes_run.cli import output
 from hermes_run.cli.announcing import going_on, unpriced, walled
 from hermes_run.cli.descriptors import allow_open_files
 from hermes_run.cli.faults import Fault, explain, tell
-from hermes_run.cli.logs import kept_from_the_screen
 from hermes_run.cli.report import exit_code
 from hermes_run.cli.run import conclude, open_screen
 from hermes_run.cli.signals import Signals, listen
+from hermes_run.complaints import kept_from_the_screen
 from hermes_run.config import ResumeOptions, SandboxName, Settings, check
 from hermes_run.drift import Meant, drift
 from hermes_run.errors import SandboxError, UsageError

@@ -15,10 +15,10 @@ from hermes_run.cli import output
 from hermes_run.cli.announcing import unpriced, unused, walled
 from hermes_run.cli.dry_run import describe
 from hermes_run.cli.faults import explain, tell
-from hermes_run.cli.logs import kept_from_the_screen
 from hermes_run.cli.order import Order, make_order, read_all
 from hermes_run.cli.report import exit_code, report_lines
 from hermes_run.cli.signals import Signals, listen
+from hermes_run.complaints import kept_from_the_screen
 from hermes_run.config import SIMULATED, Settings
 from hermes_run.models.source import open_source
 from hermes_run.progress.screens import JsonLines, Lines, Quiet, Screen, open_panel

@@ -62,7 +62,7 @@ class Watch:
     def look(self) -> Snapshot:
         """See how the run stands now."""
         elapsed, now = anyio.current_time() - self._began, time.time()
-        fold, journal = self._run.record.statistics, self._run.record.journal.statistics()
+        fold, journal = self._run.record.statistics, self._run.journal
         statistics, rejected = fold.value(), self._run.intake.counts.rejected
         ended = sum(statistics.outcomes.values())
         rates = self._pace.add(elapsed, ended, statistics.replies)
@@ -78,7 +78,7 @@ class Watch:
             left_s=time_left(total - ended, rates),
             unsynced=journal.accepted - journal.durable,
             sync_age_s=round(journal.idle_s, 3) if journal.commits else None,
-            paused=self._run.record.paused,
+            paused=self._run.paused,
             slowest=tuple(
                 (id_, max(0.0, now - seconds(began)))  # the clock may have been set back
                 for id_, began in fold.slowest(_SLOWEST)

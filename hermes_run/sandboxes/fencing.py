@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
@@ -83,6 +84,23 @@ async def fence(run: str, directory: Path) -> int:
     return len(killed)
 
 
+async def end_sessions(run: str, directory: Path, sessions: Iterable[str]) -> None:
+    """Kill what some sessions of a run left running, and spare all others.
+
+    What is still there after :data:`FENCE_S` seconds is given up.
+
+    Raises:
+        OSError: there is no such directory.
+    """
+    mine = tuple(f"{marks(run, directory, each)[VARIABLE]}/" for each in sessions)
+    with anyio.move_on_after(FENCE_S):
+        calm = 0
+        while calm < CALM:
+            found = await to_thread.run_sync(_kill_marked, _prefix(run, directory), mine)
+            calm = 0 if found else calm + 1
+            await anyio.sleep(PAUSE_S)
+
+
 async def end_marked(mark: str) -> None:
     """Kill every process that has *mark* and no other one, also those they start meanwhile.
 
@@ -105,12 +123,12 @@ def _prefix(run: str, directory: Path) -> str:
     return f"{name}@{found.st_dev:x}.{found.st_ino:x}/"
 
 
-def _kill_marked(prefix: str) -> set[psutil.Process]:
-    """Kill those whose mark, with a slash behind it, begins with *prefix*."""
+def _kill_marked(prefix: str, among: tuple[str, ...] = ("",)) -> set[psutil.Process]:
+    """Kill those whose mark, with a slash behind it, begins with *prefix*, and so with *among*."""
     own = os.getpid()
     sought = f"{VARIABLE}={prefix.removesuffix('/')}".encode()
     tried = (
-        _kill_if_marked(pid, prefix)
+        _kill_if_marked(pid, prefix, among)
         for pid in psutil.pids()
         if pid != own and _may_be_marked(pid, sought)
     )
@@ -127,12 +145,13 @@ def _may_be_marked(pid: int, sought: bytes) -> bool:
         return not os.path.isdir(f"/proc/{pid}")  # noqa: PTH112 - there are thousands
 
 
-def _kill_if_marked(pid: int, prefix: str) -> psutil.Process | None:
+def _kill_if_marked(pid: int, prefix: str, among: tuple[str, ...]) -> psutil.Process | None:
     found = None
     # It is gone, or somebody else's; if it is neither, it is found again.
     with contextlib.suppress(psutil.Error, OSError):
         process = psutil.Process(pid)
-        if f"{process.environ().get(VARIABLE, '')}/".startswith(prefix):
+        mark = f"{process.environ().get(VARIABLE, '')}/"
+        if mark.startswith(prefix) and mark.startswith(among):
             found = process
             process.kill()  # looks at when it started: another may have taken over its id
     return found

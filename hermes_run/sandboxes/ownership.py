@@ -10,10 +10,12 @@ import stat
 import struct
 import subprocess
 import threading
-from collections.abc import Collection, Generator
+import time
+from collections.abc import Generator
 from pathlib import Path
 
 from hermes_run.errors import SandboxError
+from hermes_run.sandboxes.usage import read_short
 
 UIDS = range(61_184, 65_520)
 """Uids that belong to nobody for long: systemd takes its dynamic users from there."""
@@ -23,6 +25,9 @@ NOBODY = 65534
 
 REGISTER = Path("/run/hermes-run.uids")
 """Where runs see of each other who is using which uid: a byte for each, locked by its user."""
+
+LOOK_S = 10.0
+"""For so long a uid that no process had is taken for free, if it was not lent since."""
 
 HAND_OVER_S = 300.0
 """How long it may take to change the owner of all that is in a workspace."""
@@ -49,10 +54,16 @@ def is_reachable(path: Path) -> bool:
 
 
 class Uids:
-    """Lends uids, of which no two are the same at a time, on this machine."""
+    """Lends uids, of which no two are the same at a time, on this machine.
+
+    To look at all processes takes longer the more sessions there are, so it is not done for each:
+    of those uids that were free at one look, each is lent once before the next look.
+    """
 
     def __init__(self) -> None:
         self._lent: set[int] = set()
+        self._free: list[int] = []
+        self._looked_at = float("-inf")
         self._turn = threading.Lock()
 
     @contextlib.contextmanager
@@ -65,12 +76,25 @@ class Uids:
         with contextlib.ExitStack() as stack:
             register = _register(stack)
             with self._turn:
-                uid = _draw(self._lent | used_uids(), register)
+                uid = self._draw(register)
                 self._lent.add(uid)
             try:
                 yield uid
             finally:
                 self._lent.discard(uid)
+
+    def _draw(self, register: int | None) -> int:
+        """Choose any uid that is free and that can be locked."""
+        fresh = time.monotonic() - self._looked_at <= LOOK_S
+        uid = _pick(self._free, register) if fresh else None
+        if uid is None:
+            self._looked_at = time.monotonic()
+            used = self._lent | used_uids()
+            self._free = [uid for uid in UIDS if uid not in used]
+            uid = _pick(self._free, register)
+        if uid is None:
+            raise SandboxError("every user that a session could run as is somebody else already")
+        return uid
 
 
 def _register(stack: contextlib.ExitStack) -> int | None:
@@ -84,14 +108,13 @@ def _register(stack: contextlib.ExitStack) -> int | None:
     return register
 
 
-def _draw(used: Collection[int], register: int | None) -> int:
-    """Choose any uid that is not *used* and that can be locked."""
-    left = [uid for uid in UIDS if uid not in used]
-    while left:
-        uid = left.pop(secrets.randbelow(len(left)))
+def _pick(free: list[int], register: int | None) -> int | None:
+    """Take any uid from *free* that can be locked, if there is one."""
+    while free:
+        uid = free.pop(secrets.randbelow(len(free)))
         if register is None or _locked(register, uid - UIDS.start):
             return uid
-    raise SandboxError("every user that a session could run as is somebody else already")
+    return None
 
 
 def _locked(register: int, at: int) -> bool:
@@ -108,11 +131,14 @@ def _locked(register: int, at: int) -> bool:
 def used_uids() -> set[int]:
     """Give the uids that processes have."""
     used: set[int] = set()
-    for path in Path("/proc").glob("[1-9]*/status"):
+    for name in os.listdir("/proc"):  # noqa: PTH208 - paths are made for hundreds
+        if not name.isdecimal():
+            continue
         # It has ended; or it is another's, and this machine hides those.
         with contextlib.suppress(OSError, ValueError):
-            lines = path.read_text("utf-8", "replace").splitlines()
-            used.update(int(n) for line in lines if line[:4] == "Uid:" for n in line.split()[1:])
+            status = read_short(f"/proc/{name}/status")
+            # Whatever a program calls itself, a line break in it is not shown as one.
+            used.update(map(int, status.partition(b"\nUid:")[2].split(None, 4)[:4]))
     return used
 
 

@@ -15,6 +15,7 @@ from hermes_run.throttle.gate import Gate
 from hermes_run.throttle.lane import Permit
 from hermes_run.throttle.notices import Notices
 from hermes_run.throttle.queue import Waiter
+from hermes_run.throttle.told import Heard
 from recorder.beside import beside
 from recorder.messages import Usage
 
@@ -112,6 +113,11 @@ class OwnDoor:
     def given_up(self, permit: Permit) -> None:
         """Note an attempt that was cancelled."""
         self.gate.given_up(permit, anyio.current_time())
+        self._set_alarm()
+
+    def heard(self, lane: int, said: Heard) -> None:
+        """Note what an endpoint told of its rates."""
+        self.gate.heard(lane, said, anyio.current_time())
         self._set_alarm()
 
     async def tend(self) -> None:

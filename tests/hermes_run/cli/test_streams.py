@@ -17,7 +17,7 @@ import anyio.to_thread
 import pytest
 from aiohttp import web
 
-from hermes_run.cli.logs import kept_from_the_screen
+from hermes_run.complaints import kept_from_the_screen
 from hermes_run.runlog import open_log
 
 
