@@ -41,3 +41,23 @@ def test_a_session_is_measured_against_a_bare_loop(figures):
         assert all(0 < found[part]["low"] <= found[part]["median"] for part in parts)
     assert answer["checks"]["at 4"]["most"] == {"ours": 4, "bare": 4, "bare_default": 4}
     assert [curve["name"] for curve in answer["curves"]] == ["ours", "bare SDK"]
+
+
+def test_the_share_of_the_record_is_measured_against_none_and_against_bare_files(figures):
+    """Each kind of record has a figure for what a session costs with it, and the share one."""
+    answer = quick("share")
+    found = figures(answer)
+    for kind in ("on", "journal only", "off", "aiofiles"):
+        assert found[f"session, {kind}"]["low"] > 0
+    assert found["recorder's share of the CPU"]["budget"] == 0.05
+    assert set(answer["checks"]["most"].values()) == {4}
+
+
+def test_bytes_are_counted_against_what_was_said(figures):
+    """The journal holds all that was said, and all files hold the journal and the rows."""
+    found = figures(quick("bytes"))
+    parts = ("journal", "rows, made from it,", "all files")
+    journal, rows, every = (found[f"{part} to the conversation's bytes"]["low"] for part in parts)
+    assert 1 < journal < every
+    assert journal + rows <= every
+    assert found["of them the journal's"]["low"] > 0
