@@ -15,7 +15,10 @@ import msgspec
 
 from bench.answer import Answer
 
-QUESTIONS = ("turn", "journal", "resume", "render", "compress", "sandbox", "mirror")
+QUESTIONS = (
+    *("turn", "journal", "resume", "render", "compress", "sandbox", "mirror"),
+    *("session", "share", "bytes"),
+)
 """What is asked, in this order; each is a module of this folder."""
 
 ROOT = Path(__file__).resolve().parents[1]
