@@ -26,10 +26,10 @@ from hermes_run.recovery import (
 )
 from hermes_run.sandboxes.fencing import marks
 from hermes_run.sandboxes.machine import TEMPORARY
-from hermes_run.sandboxes.mirror import Mirror, remove_mirror, restore_mirror
+from hermes_run.sandboxes.mirror import Mirror, restore_mirror
 from hermes_run.sandboxes.protocol import Command, Sandbox
 from hermes_run.sandboxes.wall import Site
-from hermes_run.sandboxes.workspaces import prepare, remove, strip
+from hermes_run.sandboxes.workspaces import make_tree, remove, remove_tree, strip_tree
 from recorder.recording import Recording
 from recorder.session import Session
 from recorder.standing import Standing
@@ -95,8 +95,6 @@ async def open_workspace(
 
 @asynccontextmanager
 async def _open_sandbox(ground: _Ground, job: Job, plan: Plan) -> AsyncGenerator[Sandbox]:
-    scratch = anyio.Path(ground.scratch)
-    await scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
     site = Site(
         folder=ground.mirror.workspace,
         scratch=ground.scratch,
@@ -130,12 +128,23 @@ async def _stand(recording: Recording, ground: _Ground, job: Job, plan: Plan) ->
 
 async def _begin(ground: _Ground, job: Job, plan: Plan) -> None:
     """Make the workspace as the row says, whatever was there before."""
-    await remove_mirror(ground.mirror)
-    await remove(ground.scratch)
-    await remove(ground.mirror.workspace)
     given = job.prompt.workspace
     source = plan.folder / given if isinstance(given, str) else given
-    await prepare(ground.mirror.workspace, source)
+    await to_thread.run_sync(_make, ground, source)
+
+
+def _make(ground: _Ground, source: Path | Mapping[str, str] | None) -> None:
+    """Make what a session begins with, all in one thread: each visit to one costs its part."""
+    _remove(ground)
+    make_tree(ground.mirror.workspace, source)
+    ground.scratch.mkdir(mode=0o700, parents=True)
+
+
+def _clear(ground: _Ground) -> None:
+    """Remove what a session has beside its workspace; what is empty first, which is quickest."""
+    ground.mirror.remove()
+    remove_tree(ground.scratch / TEMPORARY)
+    remove_tree(ground.scratch)
 
 
 async def _set_up(line: str, sandbox: Sandbox, plan: Plan) -> None:
@@ -168,7 +177,7 @@ async def _take_up(recording: Recording, ground: _Ground, job: Job, plan: Plan) 
     is_new = plan.settings.workspace_on_crash == "fresh" or not touched_workspace(session)
     if is_new:
         await _begin(ground, job, plan)
-    elif not await anyio.Path(mirror.workspace).is_dir():
+    elif not await to_thread.run_sync(_is_standing, ground):
         raise SandboxError(
             f"the workspace {mirror.workspace} is gone, and with it what the session did; "
             "`--restart-failed` begins the session anew"
@@ -179,6 +188,12 @@ async def _take_up(recording: Recording, ground: _Ground, job: Job, plan: Plan) 
     return is_new
 
 
+def _is_standing(ground: _Ground) -> bool:
+    """Tell whether there is a workspace; its scratch folder is made where it is missing."""
+    ground.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return ground.mirror.workspace.is_dir()
+
+
 def _has_mirror(session: Session, mirror: Mirror, plan: Plan) -> bool:
     last = session.turns[-1] if session.turns else None
     if plan.settings.workspace_on_crash != "snapshot" or not isinstance(last, Step):
@@ -186,16 +201,30 @@ def _has_mirror(session: Session, mirror: Mirror, plan: Plan) -> bool:
     return mirror.stands_before(changed_last(last))
 
 
+async def leave_workspace(session: Session, job: Job, plan: Plan) -> None:
+    """Remove what *session* needs no more, if it is over, as its process did not get to do it.
+
+    Raises:
+        SandboxError: something can't be removed.
+    """
+    await _leave(session, _ground_of(job, plan), plan)
+
+
 async def _leave(session: Session, ground: _Ground, plan: Plan) -> None:
     """Remove what a session that is over needs no more."""
     if session.ended is None or session.ended.outcome not in _FINAL:
         return
-    await remove_mirror(ground.mirror)
-    await remove(ground.scratch)
-    if plan.settings.keep_workspaces:
-        await strip(ground.mirror.workspace)
-    else:
-        await remove(ground.mirror.workspace)
+    await to_thread.run_sync(_keep if plan.settings.keep_workspaces else _remove, ground)
+
+
+def _keep(ground: _Ground) -> None:
+    _clear(ground)
+    strip_tree(ground.mirror.workspace)
+
+
+def _remove(ground: _Ground) -> None:
+    _clear(ground)
+    remove_tree(ground.mirror.workspace)
 
 
 async def sweep_workspaces(plan: Plan, sessions: Mapping[str, Standing]) -> None:

@@ -101,8 +101,9 @@ async def open_plain(
 
 def _site(folder: Path, scratch: Path, marks: Mapping[str, str]) -> Site:
     """Free the paths of links: they are compared with what commands print."""
-    own = {VARIABLE: f"sandbox/{uuid.uuid4().hex}"}
-    return Site(folder.resolve(strict=True), scratch.resolve(strict=True), {**own, **marks})
+    if VARIABLE not in marks:
+        marks = {VARIABLE: f"sandbox/{uuid.uuid4().hex}", **marks}
+    return Site(folder.resolve(strict=True), scratch.resolve(strict=True), marks)
 
 
 def _launch(site: Site) -> Launch:

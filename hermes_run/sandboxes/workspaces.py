@@ -48,7 +48,7 @@ async def prepare(folder: Path, source: Path | str | Mapping[str, str] | None) -
         UsageError: *source* is no folder, or a path in it leads out or can't be made.
         SandboxError: *folder* can't be made.
     """
-    await to_thread.run_sync(_prepare, folder, source)
+    await to_thread.run_sync(make_tree, folder, source)
 
 
 async def remove(folder: Path) -> None:
@@ -70,10 +70,15 @@ async def strip(folder: Path) -> None:
     Raises:
         SandboxError: something in it can't be changed.
     """
-    await to_thread.run_sync(_strip, folder)
+    await to_thread.run_sync(strip_tree, folder)
 
 
-def _prepare(folder: Path, source: Path | str | Mapping[str, str] | None) -> None:
+def make_tree(folder: Path, source: Path | str | Mapping[str, str] | None) -> None:
+    """Do what :func:`prepare` does, and block meanwhile.
+
+    Raises:
+        UsageError, SandboxError: see :func:`prepare`.
+    """
     if isinstance(source, (str, Path)):
         _check_source(Path(source), folder)
     try:
@@ -171,6 +176,9 @@ def remove_tree(folder: Path) -> None:
     Raises:
         SandboxError: something in it can't be removed.
     """
+    with contextlib.suppress(OSError):
+        folder.rmdir()  # most are empty, and quickly gone
+        return
     try:
         with opened(os.open(folder.parent, _FOLDER & ~os.O_NOFOLLOW)) as parent:
             _remove_entry(parent, folder.name)
@@ -180,7 +188,12 @@ def remove_tree(folder: Path) -> None:
         raise SandboxError(f"the folder {folder} can't be removed: {error.strerror}") from error
 
 
-def _strip(folder: Path) -> None:
+def strip_tree(folder: Path) -> None:
+    """Do what :func:`strip` does, and block meanwhile.
+
+    Raises:
+        SandboxError: something in it can't be changed.
+    """
     try:
         with opened(os.open(folder, _FOLDER)) as top:
             if _is_to_come_back(os.fstat(top)):
