@@ -254,6 +254,14 @@ def check(settings: Settings) -> None:
     share_of(settings.finish_when)
     if settings.limit is not None and settings.limit < 0:
         raise UsageError(f"--limit must be 0 or more, not {settings.limit}")
+    _check_model(settings)
+    if settings.name and Path(settings.name).name != settings.name:
+        raise UsageError(
+            f"--name is one folder name, not {settings.name!r}: use --out for the rest"
+        )
+
+
+def _check_model(settings: Settings) -> None:
     if settings.model is None:
         raise UsageError(NO_MODEL)
     if settings.model == SIMULATED and (settings.base_url or settings.endpoints):
@@ -261,10 +269,6 @@ def check(settings: Settings) -> None:
     read_targets(settings.base_url, settings.endpoints)
     if settings.model == SIMULATED and settings.tool_dialect != "none":
         raise UsageError("--model simulated gives its calls as calls: leave --tool-dialect out")
-    if settings.name and Path(settings.name).name != settings.name:
-        raise UsageError(
-            f"--name is one folder name, not {settings.name!r}: use --out for the rest"
-        )
 
 
 NO_MODEL = """no model is named. Try one of these:

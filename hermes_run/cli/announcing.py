@@ -6,7 +6,7 @@ from collections.abc import Collection
 from itertools import islice
 from pathlib import Path
 
-from hermes_run.config import option
+from hermes_run.config import Settings, option
 from hermes_run.prices import unpriced_notice
 from hermes_run.resume import Past
 from hermes_run.run import Run
@@ -18,6 +18,11 @@ from recorder.run_directory import LOST
 NO_WALL = "Tools are not sandboxed: what the model runs, runs as you, in {folder}."
 
 _NAMED = 5
+
+
+def spread(settings: Settings) -> str:
+    """Say over how many processes sessions are spread, if these are several."""
+    return "" if settings.workers == 1 else f" in {settings.workers:,} processes"
 
 
 def walled(run: Run) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hermes_run.cli.announcing import spread
 from hermes_run.cli.order import Order
 from hermes_run.config import SIMULATED
 from hermes_run.intake import Intake
@@ -26,7 +27,7 @@ def describe(order: Order, intake: Intake, shelf: Shelf) -> list[str]:
         f"rows:      {usable:,} usable, {counts.rejected:,} rejected",
         *(f"  {clean(example)}" for example in intake.examples),
         f"sessions:  {counts.sessions:,}, {settings.samples:,} a row",
-        f"at once:   {settings.concurrency:,}",
+        f"at once:   {settings.concurrency:,}{spread(settings)}",
         f"model:     {settings.model}",
         f"endpoint:  {'embedded' if settings.model == SIMULATED else endpoint}",
         *_toolsets(shelf),

@@ -132,8 +132,8 @@ async def _resume(again: Again, signals: Signals) -> Report:
         async with open_stock(again.settings, again.tools, folder) as stock:
             with _draft_of(again.directory / REJECTS) as rejects:
                 past = await _look_back(again, stock.shelf, rejects)
-                report = await _go_on(again, past, stock.shelf, signals)
-            for line in stock.notices():
+                report, notices = await _go_on(again, past, stock.shelf, signals)
+            for line in [*stock.notices(), *notices]:
                 output.tell(clean(line))
             return report
 
@@ -218,8 +218,10 @@ def _prompts_of(document: Mapping[str, Json]) -> Path:
     return Path(path)
 
 
-async def _go_on(again: Again, past: Past, shelf: Shelf, signals: Signals) -> Report:
-    """Do what is left; all of it is on disk when this returns."""
+async def _go_on(
+    again: Again, past: Past, shelf: Shelf, signals: Signals
+) -> tuple[Report, list[str]]:
+    """Do what is left; all of it is on disk when this returns. Gives what is to be told, too."""
     directory, settings = again.directory, again.settings
     resumption = await to_thread.run_sync(Resumption, directory, past, again.choices)
     await _fence(past.standings.run, directory)
@@ -241,7 +243,7 @@ async def _go_on(again: Again, past: Past, shelf: Shelf, signals: Signals) -> Re
                 screen.say(line)
         watching = await stack.enter_async_context(watch(run, past.rows.rows, screen))
         signals.stop(run, watching)
-        return await run.finish()
+        return await run.finish(), run.notices
 
 
 async def _fence(run: str, directory: Path) -> None:

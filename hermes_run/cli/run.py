@@ -12,7 +12,7 @@ import anyio
 import msgspec
 
 from hermes_run.cli import output
-from hermes_run.cli.announcing import unpriced, unused, walled
+from hermes_run.cli.announcing import spread, unpriced, unused, walled
 from hermes_run.cli.dry_run import describe
 from hermes_run.cli.faults import explain, tell
 from hermes_run.cli.order import Order, make_order, read_all
@@ -59,16 +59,16 @@ async def _do(order: Order, stock: Stock, signals: Signals) -> int:
         if settings.dry_run:
             output.result("\n".join(describe(order, intake, shelf)))
             return 0
-    report = await _run(order, shelf, signals)
-    for line in stock.notices():
+    report, notices = await _run(order, shelf, signals)
+    for line in [*stock.notices(), *notices]:
         output.tell(clean(line))
     code = exit_code(report, signals.first)
     conclude(report, code, settings)
     return code
 
 
-async def _run(order: Order, shelf: Shelf, signals: Signals) -> Report:
-    """Run everything; all of it is on disk when this returns.
+async def _run(order: Order, shelf: Shelf, signals: Signals) -> tuple[Report, list[str]]:
+    """Run everything; all of it is on disk when this returns. Gives what is to be told, too.
 
     Raises:
         EndpointError: nobody answers at the endpoint, or the key is refused.
@@ -93,13 +93,14 @@ async def _run(order: Order, shelf: Shelf, signals: Signals) -> Report:
                 screen.say(line)
         watching = await stack.enter_async_context(watch(run, order.rows, screen))
         signals.stop(run, watching)
-        return await run.finish()
+        return await run.finish(), run.notices
 
 
 def _announce(order: Order, run: Run) -> list[str]:
     settings = order.settings
     where = "" if settings.model == SIMULATED else f" at {run.plan.provider}"
-    what = f"model {settings.model}{where}, {settings.concurrency:,} sessions at once"
+    at_once = f"{settings.concurrency:,} sessions at once{spread(settings)}"
+    what = f"model {settings.model}{where}, {at_once}"
     lines = [f"{order.prompts}: {what}, recorded in {order.directory}"]
     return [*lines, walled(run), *unpriced(run)]
 

@@ -22,6 +22,7 @@ from hermes_run.workers.looking_back import Left, look_back
 from hermes_run.workers.messages import Begin, Cancel, Stop
 from hermes_run.workers.post import Desk, InHand, Post
 from hermes_run.workers.process import Worker, open_worker
+from hermes_run.workspace import leave_workspace
 from recorder.lock import descriptor_of
 from recorder.settings import JournalStatistics
 
@@ -164,6 +165,7 @@ class Crew:
         for event in found.news:
             await record.note(event)
         if found.session.ended:
+            await leave_workspace(found.session, one.job, self._plan)
             await record.finish(found.session)
             return None
         settle = one.job.going is not None and one.job.going.settle
