@@ -14,10 +14,11 @@ from recorder.segment import segments
 
 
 class _Place(msgspec.Struct):
-    """How far a segment was read: its bytes and its lines."""
+    """How far a segment was read: its bytes, its lines, and the size of an unfinished line."""
 
     offset: int = 0
     number: int = 0
+    unfinished: int = 0
 
 
 class Follower:
@@ -55,10 +56,15 @@ class Follower:
             raise RunDirectoryError(f"the journal can't be read: {error}") from error
 
     def _read(self, path: Path, *, is_last: bool) -> Iterator[Entry]:
-        """Read on in one segment; a line without its end is waited for in the last one only."""
+        """Read on in one segment.
+
+        A line without its end is waited for in the last one, and in others, which several processes
+        of a run may be writing, for as long as it grows.
+        """
         place = self._places.setdefault(path.name, _Place())
         for line in lines(path, place.offset, place.number):
-            if is_last and not line.complete:
+            grown, place.unfinished = len(line.content) != place.unfinished, len(line.content)
+            if not line.complete and (is_last or grown):
                 return
             place.offset += len(line.content) + line.complete
             place.number = line.number

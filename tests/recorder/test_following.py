@@ -58,6 +58,20 @@ def test_a_line_that_is_being_written_is_waited_for(tmp_path, said):
     assert [entry.line for entry in found] == [1, 2, 3]
 
 
+def test_a_line_of_an_earlier_segment_is_waited_for_while_it_grows(tmp_path, said):
+    """Several processes of a run write their segments at once."""
+    path = tmp_path / "00000-a.jsonl"
+    whole = frame(OPENED) + frame(said(0)) + frame(said(1))
+    (tmp_path / "00001-b.jsonl").write_bytes(frame(OPENED))
+    follower = Follower(tmp_path)
+    found = []
+    for size in range(len(whole) + 1):
+        path.write_bytes(whole[:size])
+        found += told(follower)
+    assert found == [said(0), said(1)]
+    assert follower.torn == []
+
+
 def test_a_line_that_is_finished_while_it_is_read_is_no_two_lines(tmp_path, said):
     """Who reads once sees the beginning, as a tail; the rest is no line of its own."""
     path = tmp_path / "00000-me.jsonl"
