@@ -175,7 +175,7 @@ def _readable(arguments: str) -> str:
     if not arguments.strip():
         return "{}"
     try:
-        is_object = isinstance(json.loads(arguments, parse_constant=_refuse), dict)
+        is_object = isinstance(_strict.decode(arguments), dict)
     except (ValueError, RecursionError):
         is_object = False
     return arguments if is_object else json.dumps({UNREADABLE: arguments}, ensure_ascii=False)
@@ -184,6 +184,9 @@ def _readable(arguments: str) -> str:
 def _refuse(constant: str) -> Json:
     """Refuse what Python takes for a number and JSON does not."""
     raise ValueError(f"{constant} is no JSON")
+
+
+_strict = json.JSONDecoder(parse_constant=_refuse)
 
 
 def _write(document: dict[str, Json]) -> bytes:
