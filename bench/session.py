@@ -3,10 +3,10 @@
 ``python -m bench.session`` asks a server in another process for 20 chunks a turn and runs a tool
 after each turn but the last. *Ours* is the real engine: journal with a sync a window, rows,
 statistics, a workspace a session. *Bare* is the loop that everybody writes first on the openai SDK,
-with one JSON line a session; on the SDK's aiohttp transport, and at the lowest number of sessions
-also on its default one, which takes longer the more connections it has. Figures are milliseconds
-of CPU a session, threads included, in interleaved bursts after a warm-up of each side, and ours
-divided by the bare loop's.
+with one JSON line a session; on the SDK's aiohttp transport, and with few sessions also on its
+default one, whose pool takes longer the more connections it has. Figures are milliseconds of CPU a
+session, threads included, in interleaved bursts after a warm-up of each side, and ours divided by
+the bare loop's.
 
 Chunks are paced, so that a client that keeps up gets each for itself, as from a model that takes
 its time; *at once* is the same without a pause, as a very fast model behind a proxy would send.
@@ -36,6 +36,9 @@ BUDGETS = {64: 10.0, 1000: 12.5}
 
 CONCURRENCY = (64, 512, 1000)
 QUICK = (4, 8)
+FEW = 64
+"""Up to so many at once the other ways are measured too; the rest is about how costs grow."""
+
 LEAST = 256
 """Sessions in a burst at least: one in each place, and enough for the clock."""
 
@@ -61,7 +64,7 @@ class Measured(msgspec.Struct, frozen=True):
     checks: dict[str, Any]
 
 
-async def measure(cell: Cell, server: Server, repeats: int, *, default_too: bool) -> Measured:
+async def measure(cell: Cell, server: Server, repeats: int) -> Measured:
     """Measure every client in turn, again and again."""
     url = server.url(TURNS, cell.pace_s)
     async with AsyncExitStack() as stack:
@@ -70,7 +73,7 @@ async def measure(cell: Cell, server: Server, repeats: int, *, default_too: bool
             "ours": open_ours(url, cell.concurrency, folder / "run"),
             "bare": open_bare(DefaultAioHttpClient, url, cell.concurrency, folder / "bare.jsonl"),
         }
-        if default_too:
+        if cell.pace_s and cell.concurrency <= FEW:
             opening["bare_default"] = open_bare(
                 DefaultAsyncHttpxClient, url, cell.concurrency, folder / "default.jsonl"
             )
@@ -113,8 +116,9 @@ def figures_of(measured: Measured) -> list[Figure]:
 async def compare(server: Server, concurrency: Sequence[int], repeats: int, least: int) -> Answer:
     """Measure at every number of sessions at once, and at the lowest also without a pace."""
     cells = [Cell(each, max(least, each), pace(each)) for each in concurrency]
-    cells.insert(1, Cell(concurrency[0], max(least, concurrency[0]), 0.0))
-    found = [await measure(cell, server, repeats, default_too=cell is cells[0]) for cell in cells]
+    if concurrency[0] <= FEW:
+        cells.insert(1, Cell(concurrency[0], max(least, concurrency[0]), 0.0))
+    found = [await measure(cell, server, repeats) for cell in cells]
     paced = [each for each in found if each.cell.pace_s]
     figures = [figure for each in found for figure in figures_of(each)]
     curves = [
