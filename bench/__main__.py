@@ -8,9 +8,10 @@ where a benchmark failed. What is going on is told on standard error.
 from __future__ import annotations
 
 import argparse
+import resource
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -26,17 +27,22 @@ def main(typed: Sequence[str] | None = None) -> int:
     """Ask, print, and give the exit code."""
     asked = _arguments(typed)
     said: list[Said] = []
-    _print(_head(asked))
+    streams = not (asked.json or asked.markdown)
+    if streams:
+        print(table.text_head(), flush=True)
     for one in _answers(asked):
         said.append(one)
-        _print(_body(asked, one))
+        if streams:
+            print(*table.text(one), sep="\n", flush=True)
     verdict = table.judged(said)
     sentence = table.sentence(verdict, quick=asked.quick)
     if asked.json:
         document = msgspec.json.encode(table.document(said, quick=asked.quick))
         print(msgspec.json.format(document).decode())
     else:
-        _print(("", table.machine(said), "", sentence))
+        if asked.markdown:
+            print(*table.markdown(said), sep="\n")
+        print("", table.machine(said), "", sentence, sep="\n")
     if asked.report:
         asked.report.write_text(page.as_html(said, sentence), encoding="utf-8")
         print(f"the report is in {asked.report}", file=sys.stderr)
@@ -51,7 +57,7 @@ def _arguments(typed: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--report", type=Path, metavar="FILE", help="a page with pictures")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="one JSON document, not a table")
-    shape.add_argument("--markdown", action="store_true", help="a table of Markdown")
+    shape.add_argument("--markdown", action="store_true", help="tables of Markdown")
     asked = parser.parse_args(typed)
     if unknown := [name for name in asked.names if name not in QUESTIONS]:
         parser.error(f"there is no {unknown[0]!r}; there are {', '.join(QUESTIONS)}")
@@ -67,29 +73,18 @@ def _answers(asked: argparse.Namespace) -> Iterator[Said]:
     options += ["--repeats", str(asked.repeats)] if asked.repeats else []
     for name in asked.names or QUESTIONS:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        begun = time.monotonic()
+        begun, used = time.monotonic(), _cpu_s()
         one = ask(name, command(name, options), QUICK_LIMIT_S if asked.quick else LIMIT_S)
         if isinstance(one, Failure):
             print(one.error, file=sys.stderr)
-        print(f"{name} took {time.monotonic() - begun:.1f} s", file=sys.stderr, flush=True)
+        took = f"{time.monotonic() - begun:.1f} s, {_cpu_s() - used:.1f} s of CPU"
+        print(f"{name} took {took}", file=sys.stderr, flush=True)
         yield one
 
 
-def _head(asked: argparse.Namespace) -> Iterable[str]:
-    if asked.json:
-        return ()
-    return (table.markdown_head() if asked.markdown else table.text_head(),)
-
-
-def _body(asked: argparse.Namespace, one: Said) -> Iterable[str]:
-    if asked.json:
-        return ()
-    return table.markdown(one) if asked.markdown else table.text(one)
-
-
-def _print(lines: Iterable[str]) -> None:
-    for line in lines:
-        print(line, flush=True)
+def _cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from compressor.report.page import STYLE
 
 _LIGHT = ("#2f7fc1", "#b45f06", "#2e7d4f", "#8e44ad", "#b3261e", "#00838f", "#7a6a00", "#6b7785")
 _DARK = ("#64aee8", "#f0a04b", "#6cc492", "#c58be0", "#ff8a80", "#4dc3d0", "#d6c14a", "#9aa5b2")
+_SPREAD = table.HEADS.index("low .. high")
 _FORBIDDEN = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -30,7 +31,7 @@ line.grid {{ stroke: var(--rule); }} line.spread {{ stroke: var(--ink); stroke-w
 rect.kept {{ fill: var(--compressed); }} rect.missed {{ fill: var(--failed); }}
 polyline {{ fill: none; stroke-width: 2; }} circle {{ fill-opacity: 1; }}
 span.key {{ margin-right: 1rem; }} td.miss, td.failed {{ color: var(--failed); }}
-pre {{ overflow-x: auto; }} tr.first td {{ border-top: 2px solid var(--rule); }}
+pre {{ overflow-x: auto; }} td.whole {{ white-space: nowrap; }}
 """
 
 
@@ -53,7 +54,7 @@ def as_html(said: Sequence[Said], sentence: str, title: str = "Benchmarks") -> s
         f"<body><main><h1>{safe(title)}</h1>",
         f"<p>{safe(sentence)}</p>",
         f'<p class="note">{safe(table.machine(said))}</p>',
-        *_table(said),
+        *_judged(said),
         *_budgets(said),
         *(part for one in said for part in _section(one)),
         "</main></body></html>",
@@ -61,22 +62,24 @@ def as_html(said: Sequence[Said], sentence: str, title: str = "Benchmarks") -> s
     return "\n".join(parts) + "\n"
 
 
-def _table(said: Sequence[Said]) -> Iterator[str]:
+def _judged(said: Sequence[Said]) -> Iterator[str]:
+    """Lay out what has a budget, failed or was skipped."""
+    return _table(row for one in said for row in table.rows(one) if row.verdict)
+
+
+def _table(rows: Iterable[table.Row]) -> Iterator[str]:
     heads = "".join(f"<th>{safe(head)}</th>" for head in table.HEADS)
     yield f'<div class="wide"><table><thead><tr>{heads}</tr></thead><tbody>'
-    for one in said:
-        for at, row in enumerate(table.rows(one)):
-            kind = ' class="first"' if at == 0 else ""
-            yield f"<tr{kind}>{''.join(_cells(row))}</tr>"
+    yield from (f"<tr>{''.join(_cells(row))}</tr>" for row in rows)
     yield "</tbody></table></div>"
 
 
 def _cells(row: table.Row) -> Iterator[str]:
     *words, verdict = row.cells
     for at, cell in enumerate(words):
-        kind = ' class="number"' if at in table.RIGHT else ""
-        yield f"<td{kind}>{safe(cell)}</td>"
-    yield f'<td class="{safe(verdict)}">{safe(verdict)}</td>'
+        kind = "number" if at in table.RIGHT else "whole" if at == _SPREAD else "text"
+        yield f'<td class="{kind}">{safe(cell)}</td>'
+    yield f'<td class="whole {safe(verdict)}">{safe(verdict)}</td>'
 
 
 def _budgets(said: Sequence[Said]) -> Iterator[str]:
@@ -103,6 +106,7 @@ def _section(one: Said) -> Iterator[str]:
         yield f'<p class="note">{safe(_inputs(one))}</p>'
         yield from _lines(one.curves)
         yield from _bars(one.figures)
+        yield from _table(table.rows(one))
         if one.checks:
             yield f'<p class="note">Checks: {safe(", ".join(table.checks(one)))}</p>'
     yield "</section>"

@@ -50,12 +50,13 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def rows(said: Said) -> tuple[Row, ...]:
-    """Give the lines of one answer."""
+    """Give the lines of one answer: what has a budget, what failed and what was skipped first."""
     if isinstance(said, Failure):
         return (Row(said.bench, _last_line(said.error), verdict="failed"),)
     if said.skipped:
         return (Row(said.bench, shown(said.skipped), verdict="skipped"),)
-    return tuple(_row(said.bench, figure) for figure in said.figures)
+    ordered = sorted(said.figures, key=lambda figure: figure.budget is None)
+    return tuple(_row(said.bench, figure) for figure in ordered)
 
 
 def number(value: float) -> str:
@@ -145,15 +146,13 @@ def text_head() -> str:
     return _laid_out(HEADS)
 
 
-def markdown(said: Said) -> Iterator[str]:
-    """Give the lines of one answer for a table of Markdown."""
-    return (_piped(row.cells) for row in rows(said))
-
-
-def markdown_head() -> str:
-    """Give the two lines above a table of Markdown."""
-    lines = ("---:" if at in RIGHT else "---" for at in range(len(HEADS)))
-    return f"{_piped(HEADS)}\n{_piped(tuple(lines))}"
+def markdown(said: Sequence[Said]) -> Iterator[str]:
+    """Give a table of Markdown with what is judged, and one below it with all other figures."""
+    found = [row for one in said for row in rows(one)]
+    yield from _piped_table(row for row in found if row.verdict)
+    yield from ("", "<details><summary>All other figures</summary>", "")
+    yield from _piped_table(row for row in found if not row.verdict)
+    yield from ("", "</details>")
 
 
 def document(said: Sequence[Said], *, quick: bool) -> dict[str, Any]:
@@ -202,6 +201,12 @@ def _laid_out(cells: Sequence[str]) -> str:
     pairs = enumerate(zip(cells, _WIDTHS, strict=True))
     parts = (f"{cell:>{wide}}" if at in RIGHT else f"{cell:<{wide}}" for at, (cell, wide) in pairs)
     return " ".join(parts).rstrip()
+
+
+def _piped_table(found: Iterable[Row]) -> Iterator[str]:
+    yield _piped(HEADS)
+    yield _piped(["---:" if at in RIGHT else "---" for at in range(len(HEADS))])
+    yield from (_piped(row.cells) for row in found)
 
 
 def _piped(cells: Sequence[str]) -> str:

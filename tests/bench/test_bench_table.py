@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
 from bench import table
@@ -17,6 +18,12 @@ def test_a_line_says_the_figure_its_spread_its_budget_and_whether_that_is_kept(t
         ("turn", "two workers / one", "1.70", "1.70 .. 1.70", ">= 1.80", "1.06", "miss"),
         ("turn", "ours", "1,350 us", "1,300 .. 1,400", "", "", ""),
     ]
+
+
+def test_what_has_a_budget_comes_first(turn):
+    """In a table of a hundred lines it is not looked for."""
+    backwards = msgspec.structs.replace(turn, figures=turn.figures[::-1])
+    assert [row.verdict for row in table.rows(backwards)] == ["miss", "pass", ""]
 
 
 def test_failed_and_skipped_questions_have_a_line(skipped, failure):
@@ -44,13 +51,16 @@ def test_a_long_list_of_checks_is_cut_in_the_table_only():
     assert len(table.checks(answer)) == 40
 
 
-def test_markdown_has_the_same_cells(turn, failure):
-    """What would end a cell is escaped."""
-    head, rule = table.markdown_head().splitlines()
-    first = next(iter(table.markdown(turn)))
+def test_markdown_has_what_is_judged_in_a_table_and_all_else_below(turn, failure):
+    """The first table is what one reads; what would end a cell is escaped."""
+    lines = list(table.markdown([turn, failure]))
+    head, rule, first, second, failed, *rest = lines
     assert head.count("|") == rule.count("|") == first.count("|") == 8
     assert "| 0.310 | 0.290 .. 0.330 | <= 0.500 |" in first
-    assert r"red \| more" in next(iter(table.markdown(failure)))
+    assert "two workers" in second
+    assert r"red \| more" in failed
+    assert [line for line in rest if "1,350 us" in line]
+    assert sum("ours / sdk" in line for line in lines) == 1
 
 
 @pytest.mark.parametrize(
