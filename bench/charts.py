@@ -18,7 +18,7 @@ COLOURS = 8
 
 _WIDTH, _HEIGHT = 640, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 24, 34, 44
-_BAR_LEFT, _BAR_RIGHT, _BAR_STEP = 8, 150, 40
+_BAR_LEFT, _BAR_RIGHT, _BAR_STEP = 8, 190, 40
 _MOST_USED = 2.0
 """Where the scale of budgets ends; what uses more of its own is cut there."""
 

@@ -34,6 +34,9 @@ REPLIES = 4
 AT_ONCE = 64
 """Sessions that are in flight together in the grown journal."""
 
+FEW, FEW_EXAMPLES = 400, 8
+"""A run of so few sessions, which nobody measures by, is made of the first examples alone."""
+
 
 class Small(msgspec.Struct):
     """A session that really ran: its row of the prompts file, its facts and its row."""
@@ -62,7 +65,7 @@ def grow(folder: Path, count: int, in_flight: int) -> Path:
         in_flight: how many of them, evenly spread, end after their first reply, as by a crash.
     """
     prompts, run = folder / "prompts.jsonl", folder / "grown"
-    shutil.copytree(_ran(), run)
+    shutil.copytree(_ran(FEW_EXAMPLES if count < FEW else None), run)
     small, heading = _read(run)
     cut = frozenset(int(number * count / in_flight) for number in range(in_flight))
     with prompts.open("wb") as asked, (run / TRAJECTORIES).open("wb") as rows:
@@ -85,11 +88,13 @@ def grow(folder: Path, count: int, in_flight: int) -> Path:
 
 
 @cache
-def _ran() -> Path:
-    """Run the small one, once; it is removed when this process ends."""
+def _ran(count: int | None) -> Path:
+    """Run the first examples, or all, once; the run is removed when this process ends."""
     folder = tempfile.mkdtemp()
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    ordered = command("--model", "simulated", "--out", folder, "--name", "small", EXAMPLES)
+    examples = Path(folder, "examples.jsonl")
+    examples.write_bytes(b"".join(EXAMPLES.read_bytes().splitlines(keepends=True)[:count]))
+    ordered = command("--model", "simulated", "--out", folder, "--name", "small", examples)
     done = subprocess.run(ordered, check=False, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"the small run gave {done.returncode}: {done.stderr}")
