@@ -11,6 +11,7 @@ from functools import cache
 from importlib import resources
 
 from hermes_run.sandboxes.launch import Launch
+from hermes_run.sandboxes.spawning import Spawn, spawn
 from hermes_run.sandboxes.wall import Allowance
 
 NICE = 10
@@ -37,16 +38,8 @@ def start(
     with contextlib.ExitStack() as undo:
         awaited, held = _pipe(undo)
         words, told = _pipe(undo)
-        process = subprocess.Popen(
-            [*_nicely(), *launch.argv, *_command_line(launch, allowance, channel)],
-            stdin=awaited,
-            stdout=told,
-            stderr=told,
-            env=launch.environment,
-            pass_fds=launch.descriptors,
-            cwd="/",
-            start_new_session=True,
-        )
+        argv = [*_nicely(), *launch.argv, *_command_line(launch, allowance, channel)]
+        process = spawn(Spawn(argv, launch.environment, awaited, told, launch.descriptors))
         undo.pop_all()
     os.close(awaited)
     os.close(told)
