@@ -13,6 +13,8 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
+from math import modf
 from typing import TypeAlias, TypeVar
 
 import msgspec
@@ -41,9 +43,19 @@ _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 
 
 def timestamp(seconds: float) -> str:
-    """Write *seconds* since the epoch as UTC with exactly three decimals."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    """Write *seconds* since the epoch as UTC with exactly three decimals.
+
+    They are rounded to microseconds first, as ``datetime`` does, and then cut.
+    """
+    fraction, whole = modf(seconds)
+    carried, microseconds = divmod(round(fraction * 1e6), 1_000_000)
+    return f"{_second(int(whole) + carried)}.{microseconds // 1000:03d}Z"
+
+
+@lru_cache(maxsize=16)
+def _second(seconds: int) -> str:
+    """Write whole seconds; thousands of facts fall into one."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def seconds(ts: str) -> float:

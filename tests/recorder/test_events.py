@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import get_args
 
 import msgspec
@@ -32,6 +33,17 @@ def test_a_timestamp_has_three_decimals_and_reads_back(milliseconds):
     written = timestamp(milliseconds / 1000 + 0.0001)
     assert len(written) == len("2026-11-22T17:00:00.000Z")
     assert round(seconds(written) * 1000) == milliseconds
+
+
+@given(
+    whole=st.integers(-(10**10), 10**11),
+    part=st.sampled_from([0.0, 0.0005, 0.001, 0.9995, 0.9999994, 0.9999995, 1e-7, 1.5e-6]),
+)
+def test_a_timestamp_is_the_moment_that_datetime_knows(whole, part):
+    """Microseconds are rounded as there, up to the next second too, and before the epoch."""
+    moment = datetime.fromtimestamp(whole + part, UTC)
+    milliseconds = moment.microsecond // 1000
+    assert timestamp(whole + part) == f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
 
 
 def test_a_timestamp_is_utc():
