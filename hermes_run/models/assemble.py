@@ -75,7 +75,8 @@ class Assembly:
             self.error = self.error or fields
         self._model = text_in(fields.get("model")) or self._model
         self._id = text_in(fields.get("id")) or self._id
-        self.usage = read_usage(fields.get("usage")) or self.usage
+        if "usage" in fields:
+            self.usage = read_usage(fields["usage"]) or self.usage
         for choice in array_of(fields.get("choices")):
             self._choose(object_of(choice))
         if "prompt_token_ids" in fields:
@@ -118,7 +119,8 @@ class Assembly:
             return
         self.begun = True
         self.error = self.error or fields.get("error")
-        self.usage = read_usage(fields.get("usage")) or self.usage
+        if "usage" in fields:
+            self.usage = read_usage(fields["usage"]) or self.usage
         self.finish_reason = text_in(fields.get("finish_reason")) or self.finish_reason
         ids, logprobs = fields.get("token_ids"), fields.get("logprobs")
         if ids or logprobs:
@@ -134,14 +136,18 @@ class Assembly:
 
     def _extend(self, delta: dict[str, Json]) -> None:
         content = delta.get("content")
-        self._write(self._text, content)
-        for part in array_of(content):
-            self._take_part(object_of(part))
-        self._write(self._refusal, delta.get("refusal"))
-        field = next((field for field in REASONING_FIELDS if delta.get(field)), None)
-        if field:
-            self._field = field
-            self._write(self._reasoning, delta[field])
+        if isinstance(content, str):
+            self._write(self._text, content)
+        elif content:
+            for part in array_of(content):
+                self._take_part(object_of(part))
+        if "refusal" in delta:
+            self._write(self._refusal, delta["refusal"])
+        for field in REASONING_FIELDS:
+            if delta.get(field):
+                self._field = field
+                self._write(self._reasoning, delta[field])
+                break
         details, calls = delta.get("reasoning_details"), delta.get("tool_calls")
         if details or calls:
             self._take_lists(array_of(details), array_of(calls))

@@ -49,6 +49,8 @@ class Drafts:
 
     def add(self, piece: Json) -> None:
         """Take a piece: it goes on with a call, or begins one."""
+        if self._went_on(piece):
+            return
         read = _read(piece)
         if read is None:
             return
@@ -67,6 +69,20 @@ class Drafts:
     def calls(self) -> tuple[ToolCall, ...]:
         """Give the calls as they stand, each with an id that no other one has."""
         return with_ids([ToolCall(each.id, each.name, join(each.arguments)) for each in self._all])
+
+    def _went_on(self, piece: Json) -> bool:
+        """Take *piece* if it has nothing but more arguments of a known call, as most have."""
+        fields = object_of(piece)
+        function = object_of(fields.get("function"))
+        index, arguments = fields.get("index"), function.get("arguments")
+        draft = self._at.get(index) if isinstance(index, int) else None
+        says_more = fields.get("id") or function.get("name")
+        if draft is None or says_more or not isinstance(arguments, str):
+            return False
+        if arguments:
+            draft.arguments.append(arguments)
+            draft.last = arguments
+        return True
 
     def _begin(self, piece: _Piece) -> None:
         draft = _Draft(piece.id, piece.name, [piece.arguments], piece.arguments)

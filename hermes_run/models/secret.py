@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from functools import lru_cache
 
 from hermes_run.config import SIMULATED
 from hermes_run.models.connect import Endpoint
@@ -16,7 +17,11 @@ _VARIABLES = ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_AD_TOKEN")
 
 def secrets_of(endpoint: Endpoint) -> tuple[str, ...]:
     """Give the keys that *endpoint* may be asked with, as they are and as JSON writes them."""
-    given = [endpoint.api_key, *(os.environ.get(name) for name in _VARIABLES)]
+    return _of((endpoint.api_key, *(os.environ.get(name) for name in _VARIABLES)))
+
+
+@lru_cache(maxsize=64)
+def _of(given: tuple[str | None, ...]) -> tuple[str, ...]:
     keys = {(key or "").strip() for key in given} - {SIMULATED}
     written = keys | {json.dumps(key)[1:-1] for key in keys}
     # The longest first: one key may be the beginning of another.

@@ -61,6 +61,10 @@ class Splitter:
         return piece
 
     def _split(self, piece: bytes) -> list[bytes]:
+        if _is_one(piece) and not self._held and not self._fields:
+            self._after_return = False
+            payload = piece[5:].strip()
+            return [payload] if payload else []
         if self._after_return and piece.startswith(b"\n"):
             piece = piece[1:]  # the second half of a line end that was cut in two
         self._after_return = piece.endswith(b"\r")
@@ -81,3 +85,9 @@ class Splitter:
             self._fields.clear()
             return payload
         return None
+
+
+def _is_one(piece: bytes) -> bool:
+    """Whether *piece* is one event and nothing else, as mostly when a model takes its time."""
+    is_whole = piece.startswith(b"data:") and piece.endswith(b"\n\n")
+    return is_whole and piece.find(b"\n") == len(piece) - 2 and b"\r" not in piece
