@@ -46,9 +46,8 @@ async def run_many(
         record: the run directory; it must not hold a run yet.
         tools: tools of your own, or where they are as ``module:name``, beside those of ``toolsets``
             (none unless named) or of a ``distribution``.
-        options: any other field of :class:`~hermes_run.config.Settings` but ``workers``, as
-            ``concurrency=64``; ``base_url`` may be one address, ``toolsets`` one name, and a path
-            may be text.
+        options: any other field of :class:`~hermes_run.config.Settings` but ``workers``; paths may
+            be text, ``base_url`` one address, ``toolsets`` one name.
 
     Raises:
         UsageError: an option, a prompt's tools or the settings can't be used.
