@@ -1,4 +1,4 @@
-"""``python -m hermes_run.workers SOCKET``: a worker; only the head of a run starts one."""
+"""``python -m hermes_run.workers SOCKET [LOCK]``: a worker; only the head of a run starts one."""
 
 from __future__ import annotations
 
@@ -7,4 +7,4 @@ import sys
 from hermes_run.workers.worker import main
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(*map(int, sys.argv[1:]))

@@ -32,6 +32,7 @@ from hermes_run.workers.messages import (
 )
 from recorder.events import Event
 from recorder.journal import Journal
+from recorder.json_text import decode
 from recorder.messages import Usage
 from recorder.standing import Standings
 
@@ -49,6 +50,18 @@ class _Row(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(_Row)
+
+
+def session_of(row: bytes) -> str:
+    """Give the id of the session that a row is of.
+
+    Raises:
+        ValueError: it is no row.
+    """
+    try:
+        return _decoder.decode(row).id
+    except msgspec.DecodeError:  # lone surrogates, anywhere in it
+        return msgspec.convert(decode(row), _Row).id
 
 
 class DistantDraw:
@@ -189,7 +202,7 @@ class DistantRows:
         """Let the head append the row of a session; returns when it has."""
         if self.shipping:
             self.shipping.send()
-        question = self._link.ask(Row(_decoder.decode(row).id, row, completed))
+        question = self._link.ask(Row(session_of(row), row, completed))
         await self._link.answer(question)
 
     async def write_statistics(self, content: bytes) -> None:

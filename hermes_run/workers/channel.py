@@ -17,7 +17,7 @@ from anyio.abc import SocketStream
 
 from recorder.beside import beside
 
-_HEAD = struct.Struct("<I")
+_HEAD = struct.Struct("<Q")
 _PIECE = 2**18
 _FLUSH_S = 5.0
 

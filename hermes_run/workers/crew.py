@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Iterable
 from typing import cast
 
 import anyio
@@ -11,7 +12,7 @@ import msgspec
 from anyio import to_thread
 
 from hermes_run.config import SandboxName
-from hermes_run.errors import WorkerError
+from hermes_run.errors import SandboxError, WorkerError
 from hermes_run.job import Going, Job
 from hermes_run.plan import Plan
 from hermes_run.sandboxes.fencing import end_sessions
@@ -20,14 +21,24 @@ from hermes_run.throttle.door import OwnDoor
 from hermes_run.workers.channel import Channel
 from hermes_run.workers.looking_back import Left, look_back
 from hermes_run.workers.messages import Begin, Cancel, Stop
-from hermes_run.workers.post import Desk, InHand, Post
+from hermes_run.workers.post import Desk, InHand, Post, Tray
 from hermes_run.workers.process import Worker, open_worker
 from hermes_run.workspace import leave_workspace
+from recorder.events import SessionEnded
 from recorder.lock import descriptor_of
+from recorder.session import Session
 from recorder.settings import JournalStatistics
 
 _GIVE_UP_S = 40.0
 """How long workers may take to record the end of what they give up."""
+
+_NOTHING_S = 5.0
+"""How long one may take that has none in hand, perhaps as it is still starting."""
+
+_IN_VAIN = 3
+"""So many workers in a row may die in one place before anything is recorded."""
+
+NOTHING = JournalStatistics(accepted=0, durable=0, bytes=0, commits=0, idle_s=0.0, paused=None)
 
 _log = logging.getLogger(__name__)
 
@@ -35,16 +46,16 @@ _log = logging.getLogger(__name__)
 class Crew:
     """Runs the sessions of a run in worker processes.
 
-    ``notices`` are what their servers of tools came to, ``cut`` how many sessions have no end
-    because their worker died while everything was being given up.
+    ``notices`` are what their servers of tools came to.
     """
 
     def __init__(self, plan: Plan, draw: Draw, door: OwnDoor) -> None:
         self.notices: list[str] = []
-        self.cut = 0
         self._desk = Desk(plan, draw, door)
         self._plan = plan
+        self._trays = [Tray({}, []) for _ in range(plan.settings.workers)]
         self._posts: dict[int, Post] = {}
+        self._gone = NOTHING
 
     async def run(self) -> None:
         """Run all sessions, as many at once as the settings say over all workers.
@@ -54,50 +65,53 @@ class Crew:
             CorruptJournalError: a session that was left can't be folded.
             WorkerError: a worker can't be started, or can't go on.
         """
-        async with anyio.create_task_group() as posts:
-            for place in range(self._plan.settings.workers):
-                posts.start_soon(self._keep, place)
+        lock = descriptor_of(self._plan.record.directory)
+        async with anyio.create_task_group() as places:
+            for place in range(len(self._trays)):
+                places.start_soon(self._keep, place, lock)
+
+    @property
+    def cut(self) -> int:
+        """How many sessions have no end, as their worker died when all was to be given up."""
+        return sum(tray.unfinished for tray in self._trays)
 
     def journal(self) -> JournalStatistics:
         """What workers have written so far, as far as was heard."""
-        each = [post.journal for post in self._posts.values() if post.journal]
-        return JournalStatistics(
-            accepted=sum(one.accepted for one in each),
-            durable=sum(one.durable for one in each),
-            bytes=sum(one.bytes for one in each),
-            commits=sum(one.commits for one in each),
-            idle_s=max((one.idle_s for one in each), default=0.0),
-            paused=next((one.paused for one in each if one.paused), None),
-        )
+        now = [post.journal for post in self._posts.values() if post.journal]
+        return together([self._gone, *now])
 
-    async def _keep(self, place: int) -> None:
+    async def _keep(self, place: int, lock: int | None) -> None:
         """Keep a worker at *place* until there is nothing left for it to do."""
-        left: list[Job] | None = []
-        while left is not None:
-            left = await self._staff(place, left)
+        in_vain, how = 0, await self._staff(place, lock)
+        while how is not None:
+            came_of_it = await self._take_over(place, how)
+            in_vain = 0 if came_of_it else in_vain + 1
+            if in_vain >= _IN_VAIN:
+                raise WorkerError(f"{in_vain} workers died before they recorded anything: {how}")
+            is_over = self._desk.draw.done or self._plan.brake.pulled
+            how = None
+            if self._trays[place].left or not is_over:
+                how = await self._staff(place, lock)
 
-    async def _staff(self, place: int, left: list[Job]) -> list[Job] | None:
-        """Start a worker and serve it until it is gone; gives the sessions that it left.
+    async def _staff(self, place: int, lock: int | None) -> str | None:
+        """Start a worker and serve it until it is gone; says how it died, if it did.
 
-        Gives ``None`` where there is nothing left to do.
+        Raises:
+            WorkerError: it could not even begin.
         """
-        directory = self._plan.record.directory
-        async with open_worker(descriptor_of(directory)) as worker:
-            post = self._posts[place] = Post(self._desk, worker.channel, left)
+        async with open_worker(lock) as worker:
+            post = Post(self._desk, worker.channel, self._trays[place])
+            self._posts[place] = post
             worker.channel.send(self._begin(place))
-            try:
-                await self._serve(post, worker)
-            except anyio.get_cancelled_exc_class():
-                self.cut += post.unfinished
-                raise
-            how = await worker.end()
+            await self._serve(post, worker, self._trays[place])
+            ending = await worker.end()
         if post.notices is not None:
             self.notices += post.notices
-            self.cut += post.unfinished
             return None
-        if post.journal is None:
-            raise WorkerError(f"a process that is to run sessions can't be started: {how}")
-        return await self._take_over(post, how)
+        if post.journal is None and not ending.killed:
+            what = "a process that is to run sessions can't be started"
+            raise WorkerError(f"{what}: {ending.text}")
+        return ending.text
 
     def _begin(self, place: int) -> Begin:
         """Say what the worker at *place* is to do, without what the head decides for all."""
@@ -115,7 +129,7 @@ class Crew:
         )
         return Begin(plan.record.directory.absolute(), plan.record.run, own, plan.folder)
 
-    async def _serve(self, post: Post, worker: Worker) -> None:
+    async def _serve(self, post: Post, worker: Worker, tray: Tray) -> None:
         """Serve a worker until it is gone, also when this is cancelled: then it gives up."""
         serving, gone = anyio.CancelScope(shield=True), anyio.Event()
 
@@ -132,7 +146,8 @@ class Crew:
             except anyio.get_cancelled_exc_class():
                 post.give_up()
                 worker.channel.send(Cancel())
-                serving.deadline = anyio.current_time() + _GIVE_UP_S
+                patience_s = _GIVE_UP_S if tray.in_hand else _NOTHING_S
+                serving.deadline = anyio.current_time() + patience_s
                 raise
             tasks.cancel_scope.cancel()
 
@@ -142,33 +157,61 @@ class Crew:
         if brake.cause:
             channel.send(Stop(brake.cause, brake.reason))
 
-    async def _take_over(self, post: Post, how: str) -> list[Job] | None:
-        """See to what a worker left that died; gives the sessions that are to go on."""
-        record, held = self._plan.record, post.in_hand
-        left = list(post.left)
-        _log.warning("a worker died: %s; its %d sessions go on in another one", how, len(held))
-        if held:
-            await end_sessions(record.run, record.directory, held)
-            heard = {name: one.heard for name, one in held.items()}
-            found = await to_thread.run_sync(look_back, record.directory, heard)
-            jobs = [await self._taken_over(one, found.get(name)) for name, one in held.items()]
-            left += [job for job in jobs if job]
-        is_over = self._desk.draw.done or self._plan.brake.pulled
-        return None if is_over and not left else left
+    async def _take_over(self, place: int, how: str) -> bool:
+        """See to what a worker left that died; tells whether anything had come of it."""
+        record, tray, post = self._plan.record, self._trays[place], self._posts.pop(place)
+        if post.journal:
+            self._gone = together([self._gone, closed(post.journal)])
+        _log.warning("a worker died: %s; it had %d sessions in hand", how, len(tray.in_hand))
+        if not tray.in_hand:
+            return post.facts > 0
+        await end_sessions(record.run, record.directory, tray.in_hand)
+        heard = {name: one.heard for name, one in tray.in_hand.items()}
+        found = await to_thread.run_sync(look_back, record.directory, heard)
+        for name, one in list(tray.in_hand.items()):
+            goes_on = await self._catch_up(one, found.get(name))
+            del tray.in_hand[name]
+            if goes_on:
+                tray.left.append(one)
+        return post.facts > 0 or any(each.news for each in found.values())
 
-    async def _taken_over(self, one: InHand, found: Left | None) -> Job | None:
-        """Count what was not heard of a session; gives how it goes on, if it does."""
-        record = self._plan.record
-        before = one.job.going.session.seq if one.job.going else 0
-        if found is None or found.session.seq == before:
-            return one.job  # it was handed out, and nothing came of it
+    async def _catch_up(self, one: InHand, found: Left | None) -> bool:
+        """Count what was not heard of a session; tells whether it goes on."""
+        record, going = self._plan.record, one.job.going
+        if found is None or found.session.seq == (going.session.seq if going else 0):
+            return True  # it was handed out, and nothing came of it
         for event in found.news:
+            one.heard, one.is_open = event.seq + 1, not isinstance(event, SessionEnded)
             await record.note(event)
         if found.session.ended:
-            await leave_workspace(found.session, one.job, self._plan)
+            await self._leave(found.session, one.job)
             await record.finish(found.session)
-            return None
-        settle = one.job.going is not None and one.job.going.settle
-        drift = one.job.going.drift if one.job.going else ()
-        going = Going(found.session, settle=settle, drift=drift)
-        return msgspec.structs.replace(one.job, going=going)
+            return False
+        settle, drift = (going.settle, going.drift) if going else (False, ())
+        goes_on = Going(found.session, settle=settle, drift=drift)
+        one.job = msgspec.structs.replace(one.job, going=goes_on)
+        return True
+
+    async def _leave(self, session: Session, job: Job) -> None:
+        try:
+            await leave_workspace(session, job, self._plan)
+        except SandboxError as error:  # its record is whole all the same
+            _log.warning("what session %s worked in is still there: %s", session.id, error)
+
+
+def together(each: Iterable[JournalStatistics]) -> JournalStatistics:
+    """Add up how several journals stand, as if they were one."""
+    each = list(each)
+    return JournalStatistics(
+        accepted=sum(one.accepted for one in each),
+        durable=sum(one.durable for one in each),
+        bytes=sum(one.bytes for one in each),
+        commits=sum(one.commits for one in each),
+        idle_s=max((one.idle_s for one in each), default=0.0),
+        paused=next((one.paused for one in each if one.paused), None),
+    )
+
+
+def closed(journal: JournalStatistics) -> JournalStatistics:
+    """Say how a journal stands whose process is gone, and with it what was not durable."""
+    return msgspec.structs.replace(journal, accepted=journal.durable, idle_s=0.0, paused=None)

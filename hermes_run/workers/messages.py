@@ -119,18 +119,17 @@ class Facts(msgspec.Struct, frozen=True):
     journal: JournalStatistics
 
 
-class Pulled(msgspec.Struct, frozen=True):
-    """A worker found that the run must stop."""
-
-    cause: Cause
-    reason: str
-
-
 class Broke(msgspec.Struct, frozen=True):
-    """A worker can't go on; ``record`` says that it is the record which can't be written."""
+    """A worker can't go on.
+
+    ``record`` says that it is the record which can't be written, ``errno`` what the system said of
+    it, ``trace`` where it was, if nobody has foreseen it.
+    """
 
     text: str
-    record: bool
+    record: bool = False
+    errno: int | None = None
+    trace: str = ""
 
 
 class Done(msgspec.Struct, frozen=True):

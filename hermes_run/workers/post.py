@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
 
 import anyio
 import msgspec
@@ -26,15 +26,16 @@ from hermes_run.workers.messages import (
     Failed,
     GivenUp,
     Handed,
-    Pulled,
     Row,
     Told,
     Want,
 )
 from recorder.errors import JournalError
-from recorder.events import CRASHED, SessionEnded
+from recorder.events import CRASHED, Event, ModelReplied, SessionEnded, ToolReturned
 from recorder.settings import JournalStatistics
 from recorder.standing import Standing
+
+_log = logging.getLogger(__name__)
 
 
 class Desk(msgspec.Struct, frozen=True):
@@ -46,33 +47,57 @@ class Desk(msgspec.Struct, frozen=True):
 
 
 class InHand(msgspec.Struct):
-    """A session that a worker has: how many of its facts were heard of, and if its end is due."""
+    """A session: how many of its facts were heard of, and whether its end is due.
+
+    ``row`` is there when its row was asked for, and set when that is written.
+    """
 
     job: Job
-    heard: int
+    heard: int = 0
     is_open: bool = False
+    row: anyio.Event | None = None
+
+
+class Tray(msgspec.Struct):
+    """What there is to do at one place: sessions that a worker has, and such as one has left."""
+
+    in_hand: dict[str, InHand] = {}
+    left: list[InHand] = []
+
+    @property
+    def unfinished(self) -> int:
+        """How many sessions began, or went on, and have no end."""
+        return sum(one.is_open for one in (*self.in_hand.values(), *self.left))
 
 
 class Post:
     """Serves one worker; a new one takes the place of one that died.
 
-    ``in_hand`` are its sessions, by their ids. ``notices`` are there when it has done its work.
+    ``notices`` are there when it has done its work; ``facts`` counts those that were heard of.
+
+    Sessions that went on after a crash and crashed again before they brought anything are handed
+    out one by one, and nothing beside such a one until it has brought something: it may be what
+    kills the worker, and others must not be taken for it.
 
     Args:
         desk: what is shared by all workers.
         channel: the way to it.
-        left: sessions that go on here, before any others.
+        tray: what it is to do; its own sessions go there, too.
     """
 
-    def __init__(self, desk: Desk, channel: Channel, left: Sequence[Job] = ()) -> None:
-        self.in_hand: dict[str, InHand] = {}
+    def __init__(self, desk: Desk, channel: Channel, tray: Tray) -> None:
         self.notices: tuple[str, ...] | None = None
         self.journal: JournalStatistics | None = None
-        self.left = list(left)
+        self.facts = 0
         self._desk = desk
         self._channel = channel
+        self._tray = tray
         self._waiters: dict[int, Waiter] = {}
         self._given_up = False
+        self._turn = anyio.Lock()
+        self._alone = ""
+        self._proven = anyio.Event()
+        tray.left.sort(key=is_suspect)  # taken from the end
 
     async def serve(self) -> None:
         """Answer it until it is gone; what it began to ask is seen to.
@@ -86,17 +111,14 @@ class Post:
                 for message in messages:
                     await self._take(message, tasks, waiting)
             waiting.cancel_scope.cancel()
+            self.give_up()
         for waiter in self._waiters.values():
             self._desk.door.withdraw(waiter)
-
-    @property
-    def unfinished(self) -> int:
-        """How many sessions began, or went on, and have no end."""
-        return sum(one.is_open for one in self.in_hand.values()) + len(self.left)
 
     def give_up(self) -> None:
         """Hand out nothing more."""
         self._given_up = True
+        self._proven.set()
 
     async def _take(self, message: object, tasks: TaskGroup, waiting: TaskGroup) -> None:
         match message:
@@ -104,10 +126,8 @@ class Post:
                 self._answer(number, what, tasks, waiting)
             case Facts():
                 await self._count(message)
-            case Pulled(cause, reason):
-                self._desk.plan.brake.pull(cause, reason)
-            case Broke(text, record):
-                raise JournalError(text) if record else WorkerError(text)
+            case Broke():
+                raise fault_of(message)
             case Done(notices):
                 self.notices = notices
             case _:
@@ -164,28 +184,76 @@ class Post:
 
     async def _hand(self, number: int) -> None:
         """Hand out a session: first what was left here, which must come to an end in any case."""
-        job = None
-        if not self._given_up:
-            job = self.left.pop() if self.left else await self._desk.draw.next()
-        if job is None:
+        one = await self._left()
+        if one is None and not self._given_up and (job := await self._desk.draw.next()):
+            one = InHand(job)
+        if one is None:
             self._say(number, None)
             return
-        going = job.going
-        self.in_hand[job.session_id] = InHand(job, going.session.seq if going else 0)
-        self._say(number, Handed(job.prompt, job.sample, going, _standing(job)))
+        job, one.row = one.job, None
+        one.heard = job.going.session.seq if job.going else 0
+        self._tray.in_hand[job.session_id] = one
+        self._say(number, Handed(job.prompt, job.sample, job.going, _standing(job)))
+
+    async def _left(self) -> InHand | None:
+        """Take one of the sessions that were left here, when it may go on."""
+        async with self._turn:
+            if self._alone:
+                await self._proven.wait()
+                self._alone = ""
+            if self._given_up or not self._tray.left:
+                return None
+            one = self._tray.left.pop()
+            if is_suspect(one):
+                self._alone, self._proven = one.job.session_id, anyio.Event()
+            return one
 
     async def _write(self, number: int, row: Row) -> None:
-        await self._desk.plan.record.rows.append(row.content, completed=row.completed)
-        del self.in_hand[row.session]
+        """Write a row; one that is asked for again, as who asked was cancelled, is written once."""
+        one = self._tray.in_hand.get(row.session)
+        if one and one.row:
+            await one.row.wait()
+        elif one:
+            one.row = anyio.Event()
+            await self._desk.plan.record.rows.append(row.content, completed=row.completed)
+            del self._tray.in_hand[row.session]
+            one.row.set()
         self._say(number, None)
 
     async def _count(self, facts: Facts) -> None:
         self.journal = facts.journal
+        self.facts += len(facts.events)
         for event in facts.events:
-            if mine := self.in_hand.get(event.session):
+            if mine := self._tray.in_hand.get(event.session):
                 mine.heard = event.seq + 1
                 mine.is_open = not isinstance(event, SessionEnded)
+            if event.session == self._alone and brings(event):
+                self._proven.set()
             await self._desk.plan.record.note(event)
+
+
+def is_suspect(one: InHand) -> bool:
+    """Whether a session went on after a crash, and crashed again before it brought anything."""
+    return one.job.going is not None and one.job.going.session.stalled > 0
+
+
+def brings(event: Event) -> bool:
+    """Whether a session whose fact this is has got somewhere; see ``Session.stalled``."""
+    if isinstance(event, ToolReturned):
+        return event.status != "unknown"
+    return isinstance(event, ModelReplied | SessionEnded)
+
+
+def fault_of(broke: Broke) -> JournalError | WorkerError:
+    """Say what it is here that a worker can't go on."""
+    if broke.trace:
+        _log.error("a worker broke: %s", broke.trace)
+    if not broke.record:
+        return WorkerError(broke.text)
+    fault = JournalError(broke.text)
+    if broke.errno is not None:
+        fault.__cause__ = OSError(broke.errno, broke.text)
+    return fault
 
 
 def _standing(job: Job) -> Standing | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import traceback
 from collections.abc import AsyncGenerator
@@ -33,9 +35,18 @@ from recorder.standing import Standings
 from recorder.statistics import StatisticsFold
 
 
-def main(descriptor: int) -> None:
-    """Work over the socket *descriptor*, which the head of a run has the other end of."""
-    anyio.run(_work, socket.socket(fileno=descriptor))
+def main(end: int, *others: int) -> None:
+    """Work over the socket *end*, which the head of a run has the other end of.
+
+    Args:
+        end: the descriptor of the socket.
+        others: what else was inherited to be held, and no more than held. What a tool starts
+            must have none of them: while it lives, it would pass for a worker.
+    """
+    for descriptor in (end, *others):
+        os.set_inheritable(descriptor, False)  # noqa: FBT003  # it has no name
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # who sends one here means to kill this process
+    anyio.run(_work, socket.socket(fileno=end))
 
 
 async def _work(end: socket.socket) -> None:
@@ -52,9 +63,12 @@ async def _work(end: socket.socket) -> None:
 
 def _broke(error: Exception) -> Broke:
     cause = leaves(error)[0]
-    if isinstance(cause, JournalError | HermesRunError | RecorderError):
-        return Broke(str(cause), isinstance(cause, JournalError))
-    return Broke("".join(traceback.format_exception(error)), record=False)
+    if isinstance(cause, JournalError):
+        return Broke(str(cause), record=True, errno=getattr(cause.__cause__, "errno", None))
+    if isinstance(cause, HermesRunError | RecorderError):
+        return Broke(str(cause))
+    trace = "".join(traceback.format_exception(error))
+    return Broke(f"{type(cause).__name__}: {cause}", trace=trace)
 
 
 async def _run_all(link: Link, begin: Begin) -> list[str]:
@@ -72,10 +86,12 @@ async def _run_all(link: Link, begin: Begin) -> list[str]:
         plan.record.send_also_to(shipping)
         draw = DistantDraw(link, Fitting(settings, stock.shelf), known)
         async with beside(shipping.keep_sending):
-            with link.everything:
-                await schedule(draw, plan)
-            shipping.sending.cancel()
-        shipping.send()
+            try:
+                with link.everything:
+                    await schedule(draw, plan)
+            finally:
+                shipping.sending.cancel()
+                shipping.send()
         return stock.notices()
 
 
