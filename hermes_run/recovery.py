@@ -13,6 +13,7 @@ what the tool may change:
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TypeAlias
 
 import msgspec
@@ -33,6 +34,9 @@ UNKNOWN_TEXT = (
     '{"error": "The run was interrupted while this call was running. It is not known whether it '
     'took effect: look before you repeat it."}'
 )
+
+
+_call_id = attrgetter("call_id")
 
 
 class Unknown(msgspec.Struct, frozen=True):
@@ -85,7 +89,8 @@ def _effect(step: Step, call: ToolCall) -> Effect | None:
 
 def attempt_of(step: Step, call: ToolCall) -> int:
     """The number of the next attempt at *call*, from 1."""
-    return 1 + sum(started.call_id == call.id for started in step.started)
+    # Asked for each call of a reply, however many these are: nothing here runs for each of them.
+    return 1 + list(map(_call_id, step.started)).count(call.id)
 
 
 def changed_last(step: Step) -> int:
