@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any, TypeAlias
 
 import aiofiles
@@ -55,8 +57,8 @@ from recorder.session import Session
 
 BUDGET = 0.05
 CONCURRENCY = 64
-ROUNDS = 4
-"""Bursts of each record in a repeat, in turn, so that what else the machine does meets all."""
+ROUNDS = 8
+"""Bursts of each record in a repeat, in turn: what else the machine does then meets all alike."""
 
 
 class NoRows(Record):
@@ -161,12 +163,17 @@ async def measure(server: Server, concurrency: int, repeats: int, rounds: int) -
 
 
 async def _once(clients: dict[str, Client], concurrency: int, rounds: int) -> dict[str, float]:
-    """Give what a session costs with each client, over so many rounds of bursts in turn."""
-    sums = dict.fromkeys(clients, 0.0)
+    """Give what a session costs with each client: the median of so many rounds of bursts.
+
+    Each round begins with another client, so that none is always measured after the same one.
+    """
+    costs: dict[str, list[float]] = {name: [] for name in clients}
+    names = deque(clients)
     for _ in range(rounds):
-        for name, client in clients.items():
-            sums[name] += await spend(client, concurrency)
-    return {name: cost / rounds for name, cost in sums.items()}
+        for name in names:
+            costs[name].append(await spend(clients[name], concurrency))
+        names.rotate(1)
+    return {name: median(found) for name, found in costs.items()}
 
 
 def _answer(spent: dict[str, list[float]], concurrency: int, checks: dict[str, Any]) -> Answer:
@@ -200,7 +207,7 @@ def _answer(spent: dict[str, list[float]], concurrency: int, checks: dict[str, A
 
 def main() -> None:
     """Measure and print."""
-    options = arguments(__doc__, repeats=7).parse_args()
+    options = arguments(__doc__, repeats=5).parse_args()
     repeats, concurrency, rounds = options.repeats, CONCURRENCY, ROUNDS
     if options.quick:
         repeats, concurrency, rounds = min(2, repeats), 4, 1
