@@ -12,6 +12,7 @@ than it is.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -25,7 +26,7 @@ import msgspec
 from openai import AsyncOpenAI, DefaultAioHttpClient, DefaultAsyncHttpxClient
 
 from bench.answer import Answer, Figure, arguments, at_most, parsed, ratios, tell
-from bench.server import REPLY, Server, open_server
+from bench.server import CHUNKS, REPLY, Server, open_server
 from hermes_run.brake import Brake
 from hermes_run.models.chat import Endpoint, open_chat
 from hermes_run.models.protocol import Request
@@ -42,6 +43,9 @@ TURNS, QUICK_TURNS = 192, 16
 
 PACE_A_SESSION_S = 0.0003
 """Between two chunks of one stream, for each session: at any number of them the same load."""
+
+PATIENCE_S = 600.0
+"""How long a client waits, for a connection too: many at once keep the SDK busy for seconds."""
 
 MESSAGES, SESSIONS, QUICK_SESSIONS = (1, 40), (64, 512), (8, 16)
 TO_SDK = {1: 0.5, 40: 0.3}
@@ -79,7 +83,9 @@ async def sdk(http: httpx2.AsyncClient, url: str, history: Any) -> AsyncGenerato
     """Ask as the SDK's documentation does."""
     async with (
         http,
-        AsyncOpenAI(base_url=url, api_key="key", max_retries=0, http_client=http) as api,
+        AsyncOpenAI(
+            base_url=url, api_key="key", max_retries=0, timeout=PATIENCE_S, http_client=http
+        ) as api,
     ):
 
         async def turn() -> str:
@@ -116,17 +122,24 @@ async def texts(lines: aiohttp.StreamReader) -> AsyncIterator[str]:
 
 
 async def spend(turn: Turn, sessions: int, turns: int) -> float:
-    """Run so many turns in each of so many sessions at once; gives CPU microseconds a turn."""
+    """Run so many turns in each of so many sessions at once; gives CPU microseconds a turn.
 
-    async def session() -> None:
+    They begin one after the other within the time of a turn, as those of a run that is under way.
+    """
+    turn_s = PACE_A_SESSION_S * sessions * CHUNKS
+
+    async def session(number: int) -> None:
+        await anyio.sleep(turn_s * number / sessions)
         for _ in range(turns):
             if await turn() != REPLY:
                 raise SystemExit("the reply is not what the server sent")
 
+    gc.collect()
+    gc.freeze()  # what the other clients hold is not this one's to look through
     started = time.process_time()
     async with anyio.create_task_group() as tasks:
-        for _ in range(sessions):
-            tasks.start_soon(session)
+        for number in range(sessions):
+            tasks.start_soon(session, number)
     return (time.process_time() - started) / (sessions * turns) * 1e6
 
 
