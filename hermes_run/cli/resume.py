@@ -19,6 +19,7 @@ from hermes_run.cli.faults import Fault, explain, tell
 from hermes_run.cli.report import exit_code
 from hermes_run.cli.run import conclude, open_screen
 from hermes_run.cli.signals import Signals, listen
+from hermes_run.collecting import collecting_seldom
 from hermes_run.complaints import kept_from_the_screen
 from hermes_run.config import ResumeOptions, SandboxName, Settings, check
 from hermes_run.drift import Meant, drift
@@ -243,6 +244,7 @@ async def _go_on(
                 screen.say(line)
         watching = await stack.enter_async_context(watch(run, past.rows.rows, screen))
         signals.stop(run, watching)
+        stack.enter_context(collecting_seldom())
         return await run.finish(), run.notices
 
 

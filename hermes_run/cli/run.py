@@ -18,6 +18,7 @@ from hermes_run.cli.faults import explain, tell
 from hermes_run.cli.order import Order, make_order, read_all
 from hermes_run.cli.report import exit_code, report_lines
 from hermes_run.cli.signals import Signals, listen
+from hermes_run.collecting import collecting_seldom
 from hermes_run.complaints import kept_from_the_screen
 from hermes_run.config import SIMULATED, Settings
 from hermes_run.models.source import open_source
@@ -93,6 +94,7 @@ async def _run(order: Order, shelf: Shelf, signals: Signals) -> tuple[Report, li
                 screen.say(line)
         watching = await stack.enter_async_context(watch(run, order.rows, screen))
         signals.stop(run, watching)
+        stack.enter_context(collecting_seldom())
         return await run.finish(), run.notices
 
 

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import anyio
 from anyio.abc import UNIXSocketStream
 
+from hermes_run.collecting import collecting_seldom
 from hermes_run.complaints import kept_from_the_screen
 from hermes_run.errors import HermesRunError, leaves, ungrouped
 from hermes_run.fitting import Fitting
@@ -85,14 +86,20 @@ async def _run_all(link: Link, begin: Begin) -> list[str]:
         rows.shipping = shipping = Shipping(plan.record.journal, link)
         plan.record.send_also_to(shipping)
         draw = DistantDraw(link, Fitting(settings, stock.shelf), known)
+        stack.enter_context(collecting_seldom())
         async with beside(shipping.keep_sending):
-            try:
-                with link.everything:
-                    await schedule(draw, plan)
-            finally:
-                shipping.sending.cancel()
-                shipping.send()
+            await _run(link, draw, plan, shipping)
         return stock.notices()
+
+
+async def _run(link: Link, draw: DistantDraw, plan: Plan, shipping: Shipping) -> None:
+    """Run sessions until there are no more, or they are given up; the head hears of all of it."""
+    try:
+        with link.everything:
+            await schedule(draw, plan)
+    finally:
+        shipping.sending.cancel()
+        shipping.send()
 
 
 @asynccontextmanager
