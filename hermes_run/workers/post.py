@@ -97,7 +97,6 @@ class Post:
         self._turn = anyio.Lock()
         self._alone = ""
         self._proven = anyio.Event()
-        tray.left.sort(key=is_suspect)  # taken from the end
 
     async def serve(self) -> None:
         """Answer it until it is gone; what it began to ask is seen to.
@@ -106,6 +105,7 @@ class Post:
             JournalError: the record can't be written, here or there.
             WorkerError: the worker can't go on.
         """
+        self._tray.left.sort(key=is_suspect)  # they are taken from the end
         async with anyio.create_task_group() as tasks, anyio.create_task_group() as waiting:
             while messages := await self._channel.receive():
                 for message in messages:

@@ -17,6 +17,9 @@ from anyio.abc import Process, UNIXSocketStream
 from hermes_run.errors import WorkerError
 from hermes_run.workers.channel import Channel, open_channel
 
+_START_S = 10.0
+"""How long it may take until there is a process, long before it can do anything."""
+
 _END_S = 10.0
 """How long a process that was killed may take to be gone."""
 
@@ -120,14 +123,15 @@ async def _start(inherited: list[int]) -> Process:
     is_safe = not {"", os.getcwd()} & set(sys.path)  # noqa: PTH109  # as it stands in the path
     program = [sys.executable, *(["-P"] if is_safe else []), "-m", "hermes_run.workers"]
     try:
-        return await anyio.open_process(
-            [*program, *map(str, inherited)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            pass_fds=inherited,
-            start_new_session=True,
-        )
+        with anyio.fail_after(_START_S, shield=True):  # a cancelled start leaves what it started
+            return await anyio.open_process(
+                [*program, *map(str, inherited)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=inherited,
+                start_new_session=True,
+            )
     except OSError as error:
         raise WorkerError(f"a process that is to run sessions can't be started: {error}") from error
 
