@@ -17,7 +17,7 @@ from bench.answer import Answer
 
 QUESTIONS = (
     *("turn", "journal", "resume", "render", "compress", "sandbox", "mirror"),
-    *("session", "share", "bytes", "lag", "scale"),
+    *("session", "share", "bytes", "memory", "lag", "scale"),
 )
 """What is asked, in this order; each is a module of this folder."""
 
