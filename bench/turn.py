@@ -3,10 +3,10 @@
 A server in another process sends 20 chunks a turn to so many sessions at once, with so many
 messages of history. Microseconds of CPU a turn for each client, in interleaved rounds over all
 clients and both numbers of sessions; the ratios are taken round by round: ours to the bare SDK, and
-ours at many sessions to ours at few. ``server_busy`` must be well below 1 for the rest to mean
-anything. Chunks are paced, so that a client which keeps up gets each for itself, as from a model
-that takes its time; one that can't keep up gets several at once, which only makes it look cheaper
-than it is.
+many sessions to few, for ours and for raw aiohttp, which tells what the machine makes of them.
+``server_busy`` must be well below 1 for the rest to mean anything. Chunks are paced, so that a
+client which keeps up gets each for itself, as from a model that takes its time; one that can't keep
+up gets several at once, which only makes it look cheaper than it is.
 """
 
 from __future__ import annotations
@@ -198,8 +198,9 @@ def figures(spent: Spent, messages: int) -> list[Figure]:
         name = f"ours / sdk, {sessions} sessions, {said}"
         found.append(at_most(name, "", ratios(mine, theirs), budget))
     if many > few:
-        mine = ratios(spent[many, "ours"], spent[few, "ours"])
-        found.append(at_most(f"ours, {many} / {few} sessions, {said}", "", mine, MANY_TO_FEW))
+        for name, budget in (("ours", MANY_TO_FEW), ("raw_aiohttp", None)):
+            grown = ratios(spent[many, name], spent[few, name])
+            found.append(at_most(f"{name}, {many} / {few} sessions, {said}", "", grown, budget))
     return found + [
         at_most(f"{name}, {sessions} sessions, {said}", "us", each)
         for (sessions, name), each in spent.items()
