@@ -27,6 +27,7 @@ from hermes_run.recovery import (
 from hermes_run.sandboxes.fencing import marks
 from hermes_run.sandboxes.machine import TEMPORARY
 from hermes_run.sandboxes.mirror import Mirror, restore_mirror
+from hermes_run.sandboxes.nowhere import Nowhere
 from hermes_run.sandboxes.protocol import Command, Sandbox
 from hermes_run.sandboxes.wall import Site
 from hermes_run.sandboxes.workspaces import make_tree, remove, remove_tree, strip_tree
@@ -70,6 +71,7 @@ async def open_workspace(
 ) -> AsyncGenerator[Place | None]:
     """Give the session a sandbox with a folder of its own, as its row says or its past left it.
 
+    Where nothing in the session could ask for a sandbox there is none, and no folder either.
     Gives ``None`` where the session has to end before it goes on; that is recorded.
 
     Raises:
@@ -90,11 +92,15 @@ async def open_workspace(
             yield Place(sandbox, ground.mirror if is_mirrored else None)
     finally:
         with anyio.move_on_after(_END_S, shield=True):
-            await _leave(recording.session, ground, plan)
+            if job.going or _has_folder(job, plan):
+                await _leave(recording.session, ground, plan)
 
 
 @asynccontextmanager
 async def _open_sandbox(ground: _Ground, job: Job, plan: Plan) -> AsyncGenerator[Sandbox]:
+    if not _has_folder(job, plan):
+        yield Nowhere()
+        return
     site = Site(
         folder=ground.mirror.workspace,
         scratch=ground.scratch,
@@ -128,6 +134,8 @@ async def _stand(recording: Recording, ground: _Ground, job: Job, plan: Plan) ->
 
 async def _begin(ground: _Ground, job: Job, plan: Plan) -> None:
     """Make the workspace as the row says, whatever was there before."""
+    if not _has_folder(job, plan):
+        return
     given = job.prompt.workspace
     source = plan.folder / given if isinstance(given, str) else given
     await to_thread.run_sync(_make, ground, source)
@@ -174,7 +182,8 @@ async def _take_up(recording: Recording, ground: _Ground, job: Job, plan: Plan) 
         if not await restore_mirror(mirror, recovery.seq):
             raise SandboxError(f"the copy of the workspace in {mirror.folder} is gone")
     # What nobody has worked in yet is made again: it may have been cut short while it was made.
-    is_new = plan.settings.workspace_on_crash == "fresh" or not touched_workspace(session)
+    is_fresh = plan.settings.workspace_on_crash == "fresh" or not _is_used(job)
+    is_new = is_fresh or not touched_workspace(session)
     if is_new:
         await _begin(ground, job, plan)
     elif not await to_thread.run_sync(_is_standing, ground):
@@ -241,6 +250,20 @@ async def sweep_workspaces(plan: Plan, sessions: Mapping[str, Standing]) -> None
         for path in left:
             if path.name not in needed and kind not in kept:
                 await remove(path)
+
+
+def _has_folder(job: Job, plan: Plan) -> bool:
+    """Whether the session gets a workspace: one that nobody uses is only made to be kept."""
+    return plan.settings.keep_workspaces or _is_used(job)
+
+
+def _is_used(job: Job) -> bool:
+    """Whether anything in the session may use its workspace."""
+    prompt = job.prompt
+    if prompt.setup or prompt.verify or prompt.image is not None or prompt.workspace is not None:
+        return True
+    tools = job.toolbox.tools.values()
+    return any(tool.sandboxed or tool.effect == "workspace" for tool in tools)
 
 
 def _ground_of(job: Job, plan: Plan) -> _Ground:

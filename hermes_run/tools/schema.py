@@ -88,13 +88,15 @@ def _tool(
     doc = docstring_parser.parse(inspect.getdoc(function) or "")
     texts = {each.arg_name: _prose(each.description) for each in doc.params}
     arguments = _arguments(name, function, hints)
+    contexts = [each for each, hint in hints.items() if hint is Context]
     return Tool(
         name=name,
         description=_prose(doc.description) if description is None else description,
         parameters=_schema(arguments, texts),
         effect=effect,
-        run=_runner(function, [each for each, hint in hints.items() if hint is Context]),
+        run=_runner(function, contexts),
         arguments=arguments,
+        sandboxed=bool(contexts),
     )
 
 

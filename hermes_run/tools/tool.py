@@ -89,7 +89,8 @@ class Tool(msgspec.Struct, frozen=True):
     """A tool as the model sees it (``name``, ``description``, ``parameters``) and how it runs.
 
     ``arguments`` is a frozen struct type that checks the model's arguments; it is ``None`` for
-    foreign schemas, which are passed on unchanged and unchecked.
+    foreign schemas, which are passed on unchanged and unchecked. One that is not ``sandboxed`` has
+    no use for the sandbox of its context: a session that has only such tools gets none.
     """
 
     name: str
@@ -98,3 +99,4 @@ class Tool(msgspec.Struct, frozen=True):
     effect: Effect
     run: Callable[[dict[str, Json], Context], Awaitable[Output]]
     arguments: type[msgspec.Struct] | None = None
+    sandboxed: bool = True

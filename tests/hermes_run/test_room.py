@@ -43,7 +43,7 @@ def outcomes(start_run, monkeypatch):
     monkeypatch.setattr(workspace, "ROOM_S", 0)
 
     async def run_behind(wall: Failing) -> dict[str, int]:
-        async with start_run([{"prompt": "x"}], ["done"]) as run:
+        async with start_run([{"prompt": "x", "workspace": {}}], ["done"]) as run:
             run.plan = msgspec.structs.replace(run.plan, wall=wall)
             report = await run.finish()
             return dict(report.statistics.outcomes)
