@@ -34,7 +34,7 @@ def test_memory_is_measured_for_sessions_in_flight_and_for_many_prompts():
             assert (figure["unit"], figure["budget"]) == ("KB", 64)
             assert figure["median"] > 0
             assert answer["checks"][f"{kind} {sessions}"]["running"] == sessions
-    assert answer["checks"]["history_bytes"] > 2 * 1_400
+            assert answer["checks"][f"{kind} {sessions}"]["history"] > 2 * 1_400
     looks = [20, 40, 100, 200, 400, 1000, 2000]
     assert [count for count, _ in answer["curves"][0]["points"]] == looks
     assert figures["growth from 20 to 2000 prompts"]["budget"] == 32
