@@ -135,8 +135,7 @@ def sentence(verdict: Verdict, *, quick: bool) -> str:
 def text(said: Said) -> Iterator[str]:
     """Give the lines of one answer as they are printed."""
     yield from (_laid_out(row.cells) for row in rows(said))
-    if isinstance(said, Answer) and said.checks:
-        found = checks(said)
+    if isinstance(said, Answer) and (found := checks(said)):
         more = f", and {len(found) - _CHECKS} more" if len(found) > _CHECKS else ""
         yield f"{'':{_WIDTHS[0]}} ({', '.join(found[:_CHECKS])}{more})"
 
