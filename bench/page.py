@@ -107,8 +107,8 @@ def _section(one: Said) -> Iterator[str]:
         yield from _lines(one.curves)
         yield from _bars(one.figures)
         yield from _table(table.rows(one))
-        if one.checks:
-            yield f'<p class="note">Checks: {safe(", ".join(table.checks(one)))}</p>'
+        if found := table.checks(one):
+            yield f'<p class="note">Checks: {safe(", ".join(found))}</p>'
     yield "</section>"
 
 

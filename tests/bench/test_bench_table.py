@@ -49,6 +49,7 @@ def test_a_long_list_of_checks_is_cut_in_the_table_only():
     answer = Answer("compress", 1, {}, (), checks={str(at): at for at in range(40)})
     assert list(table.text(answer))[-1].endswith("11 11, and 28 more)")
     assert len(table.checks(answer)) == 40
+    assert list(table.text(msgspec.structs.replace(answer, checks={"refused": {}}))) == []
 
 
 def test_markdown_has_what_is_judged_in_a_table_and_all_else_below(turn, failure):
