@@ -23,6 +23,15 @@ ANEW = "[the interpreter was started anew; earlier variables are gone]"
 ANEW_FLAG = "interpreter_anew"
 
 START_S = 30.0
+SPARE_S = 20.0
+"""How much longer than the code its answer may take where the session's own limit leaves so much.
+
+The interpreter ends the code by itself, which keeps variables; on a busy machine that takes long.
+"""
+
+INTERRUPT_S = 2.0
+"""How long code may take to end once it was interrupted; after twice that it is killed."""
+
 HEAD_BYTES = 1_000
 _FRAME_BYTES = 300
 _KEY = "python.interpreter"
@@ -65,7 +74,7 @@ kill -0 "$p" 2>/dev/null || exit {gone};
 {{ read -r s < "/proc/$p/stat"; }} 2>/dev/null && case $s in *") Z "*) exit {gone};; esac;
 {write} || exit;
 exec 3< answer.{number};
-echo {number} {seconds} {limit} 1<> ask;
+echo {number} {seconds} {grace} {limit} 1<> ask;
 exec cat <&3"""
 
 
@@ -158,8 +167,10 @@ async def _start(interpreter: _Interpreter, context: Context) -> Output | None:
     done = await context.sandbox.run(Command(line, seconds, HEAD_BYTES, lasting=True))
     if done.exit_code == NONE_CODE:
         return failure("There is no python3 in this sandbox; use the terminal")
+    if done.timed_out:
+        return failure(f"The interpreter did not start within {seconds:g} s", "timeout")
     if done.exit_code != 0:
-        said = done.output.decode("utf-8", "replace").strip() or "no answer in time"
+        said = done.output.decode("utf-8", "replace").strip() or done.stopped or "it says nothing"
         return failure(f"The interpreter can't be started: {said}")
     interpreter.number = 1
     return None
@@ -181,17 +192,17 @@ async def _asked(
         if not await pass_text(code, f"{folder}/code.{number}", context):
             return None
     interpreter.number, interpreter.is_anew = 0, True  # so it stays if this is cancelled
-    room = max(0, context.bounds.output_bytes - _FRAME_BYTES)
+    room, spare = max(0, context.bounds.output_bytes - _FRAME_BYTES), _spare(limit, context)
     line = _ASK.format(
         folder=folder,
         number=number,
         write=write,
         seconds=limit,
+        grace=min(INTERRUPT_S, spare / 4),
         limit=room,
         gone=GONE_CODE,
     )
-    seconds = limit + 0.8 * min(limit, GRACE_S)
-    command = Command(line, seconds, room + HEAD_BYTES, lasting=True)
+    command = Command(line, limit + spare, room + HEAD_BYTES, lasting=True)
     try:
         finished = await context.sandbox.run(command)
     except OSError:
@@ -201,6 +212,12 @@ async def _asked(
         return None
     interpreter.number, interpreter.is_anew = number + 1, was_anew
     return finished
+
+
+def _spare(limit: float, context: Context) -> float:
+    """Give how long after the code's *limit* its answer may come, before the call is given up."""
+    most = context.bounds.timeout_s
+    return min(SPARE_S, most + 0.8 * min(most, GRACE_S) - limit)
 
 
 def _answered(finished: Finished | None, limit: float, room: int) -> Output | None:

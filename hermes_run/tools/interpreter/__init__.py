@@ -6,7 +6,7 @@ processes stay behind: a *worker*, which runs the code, and a *keeper*, which ne
 takes what the worker writes, however much that is, interrupts it at its time limit, and has a new
 one when it has died of what it ran.
 
-A request is one line ``NUMBER SECONDS BYTES`` in the FIFO ``ask``, with the code in the file
+A request is one line ``NUMBER SECONDS GRACE BYTES`` in the FIFO ``ask``, with the code in the file
 ``code.NUMBER``. The answer comes through the FIFO ``answer.NUMBER``, which is there before, and
 which the keeper holds open, so that whoever reads it comes to its end if the keeper dies: a line of
 JSON, then the beginning and the end of the output.

@@ -15,7 +15,12 @@ from .worker import Worker
 LOOK_S = 1.0
 """How often the keeper looks whether its folder is still there; without it, it ends."""
 
-ANSWER_S = 2.0
+ANSWER_S = 60.0
+"""How long somebody who is there may take to read on; nobody is waited for who is not."""
+
+
+MOST_S = 1e6
+"""No request asks for more time, whoever has written it."""
 
 
 class Gone(Exception):
@@ -23,10 +28,14 @@ class Gone(Exception):
 
 
 class Request(NamedTuple):
-    """What to run, for how long at most, and how many bytes of output are wanted."""
+    """What to run, for how long at most, and how many bytes of output are wanted.
+
+    ``grace`` is how long it may take to end each time that it was told to, in seconds.
+    """
 
     number: int
     seconds: float
+    grace: float
     limit: int
 
 
@@ -45,8 +54,7 @@ def keep(folder: str, ask: int, answer: int) -> None:
             content, lives = _run(folder, request, worker)
             number += 1
             following = _made(folder, number)
-            _give(answer, content)
-            os.close(answer)
+            _give(f"{folder}/answer.{request.number}", answer, content)
             answer = following
             if not lives:
                 worker = _begun(folder, ask, answer)
@@ -79,10 +87,11 @@ def _read(ask: int) -> Request | None:
     lines = os.read(ask, CHUNK).split(b"\n")
     words = lines[-2].split() if len(lines) > 1 else []
     try:
-        number, seconds, limit = words
-        return Request(int(number), float(seconds), int(limit))
+        number, seconds, grace, limit = words
+        request = Request(int(number), float(seconds), float(grace), int(limit))
     except ValueError:
         return None
+    return request if 0 < request.seconds < MOST_S and 0 <= request.grace < MOST_S else None
 
 
 def _wait(folder: str, descriptors: list[int], seconds: float) -> list[int]:
@@ -96,11 +105,11 @@ def _wait(folder: str, descriptors: list[int], seconds: float) -> list[int]:
 def _run(folder: str, request: Request, worker: Worker) -> tuple[bytes, bool]:
     """Run a piece of code; gives its answer, and whether the worker lives on."""
     path = f"{folder}/code.{request.number}"
-    worker.limit = request.limit
+    worker.limit, latest = request.limit, time.monotonic() + request.seconds
     with contextlib.suppress(OSError), open(path, "rb") as file:  # noqa: PTH123 - as above
-        worker.send(file.read())
+        worker.send(file.read(), request.seconds)
         os.unlink(path)  # noqa: PTH108 - as above
-    why, told = _watch(folder, request.seconds, worker)
+    why, told = _watch(folder, latest, request.grace, worker)
     worker.drain()
     head, tail, size = worker.taken()
     code = None if told else worker.end()
@@ -108,13 +117,12 @@ def _run(folder: str, request: Request, worker: Worker) -> tuple[bytes, bool]:
     return json.dumps(said).encode() + b"\n" + head + tail, bool(told)
 
 
-def _watch(folder: str, seconds: float, worker: Worker) -> tuple[str | None, bytes]:
+def _watch(folder: str, limit: float, grace: float, worker: Worker) -> tuple[str | None, bytes]:
     """Wait for the end of what runs; gives why it was stopped, if so, and what the worker said.
 
     It is interrupted at its limit, as by Ctrl-C, then all that it has started, and then killed.
     """
-    stages = [worker.kill, worker.interrupt_all, worker.interrupt]
-    grace, limit, why = min(1.0, seconds / 4), time.monotonic() + seconds, None
+    stages, why = [worker.kill, worker.interrupt_all, worker.interrupt], None
     control = worker.control.fileno()
     descriptors = [control, worker.output]
     while True:
@@ -138,13 +146,21 @@ def _told(worker: Worker) -> bytes:
         return b""
 
 
-def _give(answer: int, content: bytes) -> None:
-    """Write an answer; if nobody takes it, nobody wants it."""
-    while content:
-        _, ready, _ = select.select([], [answer], [], ANSWER_S)
-        if not ready:
-            return
-        content = content[os.write(answer, content[:4096]) :]
+def _give(path: str, held: int, content: bytes) -> None:
+    """Write an answer and close what was *held* of it; if nobody takes it, nobody wants it.
+
+    Whoever asked has it open for reading. What we held was, too, which hid that they have left.
+    """
+    try:
+        answer = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:  # there is nobody any more, or no folder
+        answer, content = -1, b""
+    os.close(held)
+    with contextlib.suppress(OSError):
+        while content and select.select([], [answer], [], ANSWER_S)[1]:
+            content = content[os.write(answer, content[:4096]) :]
+    if answer >= 0:
+        os.close(answer)
 
 
 def _made(folder: str, number: int) -> int:

@@ -15,7 +15,8 @@ from .running import CHUNK, LENGTH, serve
 FLOOD_BYTES = 16 * 1024 * 1024
 """Code that wrote this much past its limit is interrupted: nobody will read the rest."""
 
-SEND_S, END_S = 2.0, 0.2
+END_S = 5.0
+"""How long a worker that hears no more may take to end by itself, which says how it ended."""
 
 _HIGH = 200
 """Where the worker's own descriptors lie: code tends to close small ones."""
@@ -35,7 +36,6 @@ class Worker:
         theirs.close()
         os.close(writing)
         os.set_blocking(self.output, False)
-        self.control.settimeout(SEND_S)
         with contextlib.suppress(OSError):
             os.setpgid(self.pid, self.pid)
 
@@ -44,8 +44,9 @@ class Worker:
         """Whether it has written more than is worth waiting for."""
         return self.size > self.limit + FLOOD_BYTES
 
-    def send(self, code: bytes) -> None:
-        """Give it a piece of code; one that does not take it is found dead later."""
+    def send(self, code: bytes, seconds: float) -> None:
+        """Give it a piece of code; one that does not take it in time is found dead later."""
+        self.control.settimeout(seconds)
         with contextlib.suppress(OSError):
             self.control.sendall(LENGTH.pack(len(code)) + code)
 

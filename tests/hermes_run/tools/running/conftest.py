@@ -50,8 +50,8 @@ async def sandbox(workspace: Path, scratch: Path) -> AsyncIterator[Sandbox]:
 
 @pytest.fixture
 def context(sandbox: Sandbox) -> Context:
-    """Give a session's context with little room for output."""
-    return Context("session", sandbox, Bounds(timeout_s=20.0, output_bytes=4_000))
+    """Give a session's context with little room for output, and time for a busy machine."""
+    return Context("session", sandbox, Bounds(timeout_s=200.0, output_bytes=4_000))
 
 
 @pytest.fixture

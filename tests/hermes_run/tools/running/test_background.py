@@ -14,6 +14,8 @@ from hermes_run.tools import background
 from hermes_run.tools.background_scripts import PART_BYTES
 from hermes_run.tools.tool import Bounds, Output
 
+WAIT_S = 240.0
+
 
 @pytest.fixture
 def start(said):
@@ -25,16 +27,32 @@ def start(said):
     return begin
 
 
-async def test_a_command_in_the_background_is_told_with_what_it_said_and_how_it_ended(said, start):
+@pytest.fixture
+def heard(said):
+    """Wait until a command has said something; gives what."""
+
+    async def listen(name):
+        text = ""
+        with anyio.fail_after(WAIT_S):
+            while not text:
+                waited = await said("process", action="wait", session_id=name, timeout=1)
+                text = waited["output"]
+        return text
+
+    return listen
+
+
+async def test_a_command_in_the_background_is_told_with_what_it_said_and_how_it_ended(
+    said, start, heard
+):
     """Polls give what is new since the last one."""
+    await said("terminal", command="mkfifo go")
     name = await start("echo one; read line < go; echo $line; exit 7")
-    await said("terminal", command="mkfifo go 2>/dev/null; true")
     assert name == "p1"
-    first = await said("process", action="wait", session_id=name, timeout=1)
-    assert first["output"].startswith("one\n")
-    await said("terminal", command="[ -p go ] && echo two > go; true", timeout=2)
+    assert await heard(name) == "one\n"
+    await said("terminal", command="echo two > go")
     last = await said("process", action="wait", session_id=name)
-    assert (last["status"], last["exit_code"]) == ("exited", 7)
+    assert (last["status"], last["exit_code"], last["output"]) == ("exited", 7, "two\n")
     again = await said("process", action="poll", session_id=name)
     assert (again["status"], again["exit_code"], again["output"]) == ("exited", 7, "")
 
@@ -65,31 +83,32 @@ async def test_what_is_running_is_listed(said, start):
     assert listed[0]["uptime_seconds"] >= 0
 
 
-async def test_a_kill_ends_all_that_a_command_has_started(said, start, sandbox):
+async def test_a_kill_ends_all_that_a_command_has_started(said, start, heard, sandbox):
     """It may say a last word first."""
     name = await start("trap 'echo bye; exit 5' TERM; sleep 601 & echo on; wait")
-    await said("process", action="wait", session_id=name, timeout=1)
+    await heard(name)
     killed = await said("process", action="kill", session_id=name)
     assert (killed["status"], killed["exit_code"], killed["output"]) == ("exited", 5, "bye\n")
-    left = await sandbox.run(Command("pgrep -f 'sleep 60[1]'", 10, 1000))
+    left = await sandbox.run(Command("pgrep -f 'sleep 60[1]'", WAIT_S, 1000))
     assert left.output == b""
     again = await said("process", action="kill", session_id=name)
     assert (again["status"], again["exit_code"]) == ("exited", 5)
 
 
-async def test_what_does_not_end_when_asked_to_is_killed(said, start):
+async def test_what_does_not_end_when_asked_to_is_killed(said, start, heard):
     """After two seconds."""
-    name = await start("trap '' TERM; sleep 602; sleep 602")
+    name = await start("trap '' TERM; echo on; sleep 602; sleep 602")
+    await heard(name)
     killed = await said("process", action="kill", session_id=name)
     assert (killed["status"], killed["exit_code"]) == ("exited", 137)
 
 
-async def test_a_command_that_somebody_killed_with_its_shell_is_lost(said, start):
+async def test_a_command_that_somebody_killed_with_its_shell_is_lost(said, start, heard):
     """Nobody could note its exit code."""
     name = await start("echo on; sleep 603")
-    await said("process", action="wait", session_id=name, timeout=1)
-    await said("terminal", command="kill -9 -$(cut -d' ' -f2 $TMPDIR/.hermes-*/p1/pid); sleep 0.2")
-    polled = await said("process", action="poll", session_id=name)
+    await heard(name)
+    await said("terminal", command="kill -9 -$(cut -d' ' -f2 $TMPDIR/.hermes-*/p1/pid)")
+    polled = await said("process", action="wait", session_id=name)
     assert (polled["status"], polled["exit_code"]) == ("lost", None)
     await said("terminal", command="rm -rf $TMPDIR/.hermes-*/p1")
     assert (await said("process", action="poll", session_id=name))["status"] == "lost"
@@ -254,6 +273,6 @@ async def test_a_command_that_can_not_be_started_is_an_error(use, scratch):
 async def test_a_wait_ends_before_the_limit_of_its_call(use, context, start):
     """So that it can say how things stand."""
     name = await start("sleep 606")
-    hurried = msgspec.structs.replace(context, bounds=Bounds(timeout_s=1.2, output_bytes=4000))
+    hurried = msgspec.structs.replace(context, bounds=Bounds(timeout_s=3.0, output_bytes=4000))
     output = await use("process", hurried, action="wait", session_id=name, timeout=600)
     assert json.loads(output.content)["status"] == "running"

@@ -24,7 +24,7 @@ from hermes_run.tools.interpreter import keeper, running
 
 ROOT = Path(__file__).resolve().parents[4]
 BEGIN = "import sys; from hermes_run.tools.interpreter.keeper import main; main(sys.argv[1])"
-WAIT_S = 30.0
+WAIT_S, GRACE_S = 240.0, 30.0
 
 
 class Interpreter:
@@ -44,12 +44,14 @@ class Interpreter:
         line = (self.folder / "groups").read_text().splitlines()[1]
         return psutil.Process(int(line.split()[0]))
 
-    def send(self, code: str, seconds: float = WAIT_S, limit: int = 1000) -> int:
+    def send(
+        self, code: str, seconds: float = WAIT_S, limit: int = 1000, grace: float = GRACE_S
+    ) -> int:
         """Ask; gives the descriptor that the answer comes through."""
         self.number += 1
         (self.folder / f"code.{self.number}").write_text(code)
         answer = os.open(self.folder / f"answer.{self.number}", os.O_RDONLY | os.O_NONBLOCK)
-        self.write(f"{self.number} {seconds} {limit}\n")
+        self.write(f"{self.number} {seconds} {grace} {limit}\n")
         return answer
 
     def write(self, line: str) -> None:
@@ -58,9 +60,11 @@ class Interpreter:
         os.write(asking, line.encode())
         os.close(asking)
 
-    def ask(self, code: str, seconds: float = WAIT_S, limit: int = 1000) -> tuple[Any, str]:
+    def ask(
+        self, code: str, seconds: float = WAIT_S, limit: int = 1000, grace: float = GRACE_S
+    ) -> tuple[Any, str]:
         """Ask; gives what the keeper says of it, and the output."""
-        answer, content, chunk = self.send(code, seconds, limit), b"", None
+        answer, content, chunk = self.send(code, seconds, limit, grace), b"", None
         while chunk != b"":
             ready, _, _ = select.select([answer], [], [], WAIT_S)
             assert ready, "no answer"
@@ -150,8 +154,9 @@ def test_code_past_its_limit_is_interrupted(interpreter):
 
 def test_code_that_takes_no_notice_of_that_is_killed(interpreter):
     """And another worker is there."""
-    code = "import signal, time\nsignal.signal(2, signal.SIG_IGN)\nwhile True: time.sleep(1)"
-    assert interpreter.ask(code, 0.2) == (said(why="time", code=-signal.SIGKILL), "")
+    interpreter.ask("import signal, time; signal.default_int_handler = signal.SIG_IGN")
+    killed = said(why="time", code=-signal.SIGKILL)
+    assert interpreter.ask("while True: time.sleep(1)", 0.2, grace=0.1) == (killed, "")
     assert interpreter.ask("1")[1] == "1\n"
 
 
@@ -186,7 +191,10 @@ def test_a_worker_that_died_between_requests_is_replaced(interpreter):
     assert interpreter.worker != before
 
 
-@pytest.mark.parametrize("line", ["\n", "1\n", "a b c\n", "1 2 3", "1 2 3 4\n"])
+@pytest.mark.parametrize(
+    "line",
+    ["\n", "1\n", "a b c d\n", "2 3 4 5", "2 3 4\n", "1 2 3 4\n", "2 -1 0 9\n", "2 9 nan 9\n"],
+)
 def test_what_is_no_request_is_passed_over(interpreter, line):
     """It comes from the code."""
     interpreter.ask(f"line = {line!r}\nwith open({str(interpreter.folder / 'ask')!r}, 'a') as f: f")

@@ -37,7 +37,7 @@ def marked(mark: str) -> list[int]:
 async def test_nothing_of_a_session_outlives_its_sandbox(use, workspace, scratch, line, background):
     """Also what was stopped, and what has a group or a session of its own."""
     async with open_plain(workspace, scratch=scratch) as sandbox:
-        within = Context("session", sandbox, Bounds(timeout_s=20.0, output_bytes=4_000))
+        within = Context("session", sandbox, Bounds(timeout_s=200.0, output_bytes=4_000))
         await use("python", within, code="import subprocess; subprocess.Popen(['sleep', '600'])")
         said = await use("terminal", within, command=f"echo ${VARIABLE}")
         mark = json.loads(said.content)["output"].strip()
