@@ -33,7 +33,7 @@ Outgoing: TypeAlias = MemoryObjectSendStream[SessionMessage]
 LEAVE_S = 2.0
 """How long a server may take to end by itself, and again once it was asked to, in seconds."""
 
-START_S = 10.0
+START_S = 60.0
 """How long the machine may take to start a program, in seconds."""
 
 LINGER_S = 0.25
@@ -41,8 +41,11 @@ LINGER_S = 0.25
 
 CHUNK = 65_536
 
-REAP_S = 1.0
-"""How long the end of a program, and its last words, are waited for, in seconds."""
+REAP_S = 5.0
+"""How long the end of a program, and its last words, are waited for, in seconds.
+
+Who closed its pipes has nearly always ended, and how is worth knowing; a busy machine is slow.
+"""
 
 _ID = re.compile(rb'"id"\s*:\s*(\d{1,18}|"[^"\\]{1,80}")')
 _ID_WITHIN = 200

@@ -12,20 +12,27 @@ from typing import Any
 import anyio
 import pytest
 
+from hermes_run.sandboxes.protocol import Sandbox
 from hermes_run.tools.call import execute
 from hermes_run.tools.mcp.client import Patience
 from hermes_run.tools.mcp.servers import Servers, open_servers
-from hermes_run.tools.tool import Context, Output
+from hermes_run.tools.tool import Bounds, Context, Output
 from hermes_run.tools.toolbox import make_toolbox
 from recorder.messages import ToolCall
 
 HERE = Path(__file__).parent
-BRIEF = Patience(start_s=60, pause_s=0.0, deaths=2)
+BRIEF = Patience(start_s=240, pause_s=0.0, deaths=2)
 
 
 def program(*arguments: str, script: str = "served.py", **more: Any) -> dict[str, Any]:
     """Write the entry of a server that is one of these programs."""
     return {"command": sys.executable, "args": [str(HERE / script), *arguments], **more}
+
+
+@pytest.fixture
+def context(sandbox: Sandbox) -> Context:
+    """Give a session's context in which a server has all the time that a busy machine needs."""
+    return Context("session", sandbox, Bounds(timeout_s=200.0, output_bytes=4_000))
 
 
 @pytest.fixture
@@ -70,7 +77,7 @@ def ask(context: Context) -> Callable[..., Any]:
         servers: Servers, name: str, /, within: Context = context, **given: Any
     ) -> Output:
         box = make_toolbox(tool for each in servers.values() for tool in each.tools)
-        with anyio.fail_after(60):
+        with anyio.fail_after(240):
             return await execute(ToolCall("c", name, json.dumps(given)), box, within)
 
     return call

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import sys
 import time
@@ -90,28 +91,35 @@ def shut(number) -> None:
     """Close the output and live on."""
     os.close(1)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    time.sleep(60)
+    time.sleep(600)
 
 
 def deaf(number) -> None:
-    """Close the input and live on."""
+    """Close the input, say so, and live on."""
+    os.close(0)  # before anybody can write to it again
     answer(number, "I hear nothing any more")
-    os.close(0)
-    time.sleep(60)
+    time.sleep(600)
+
+
+def die(_) -> None:
+    """Die at once."""
+    os._exit(0)
 
 
 def orphan(number) -> None:
-    """Die and leave a child out of reach that holds the pipes."""
+    """Die and leave a child out of reach that holds the pipes until nobody reads them."""
     if os.fork() == 0:
         os.setsid()
-        time.sleep(3)
+        reader = select.poll()
+        reader.register(1, 0)
+        reader.poll(600_000)
     os._exit(0)
 
 
 def main() -> None:
     """Answer what comes, line by line."""
     if HOW == "silent":
-        time.sleep(60)
+        time.sleep(600)
     while line := sys.stdin.readline():
         message = json.loads(line)
         number, method = message.get("id"), message["method"]
@@ -138,6 +146,6 @@ def main() -> None:
 
 TOOLS = {
     each.__name__: each
-    for each in (garbage, flood, late, nameless, malformed, asking, talk, shut, deaf, orphan)
+    for each in (garbage, flood, late, nameless, malformed, asking, talk, shut, deaf, die, orphan)
 }
 main()

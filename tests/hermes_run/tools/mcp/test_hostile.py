@@ -26,7 +26,7 @@ async def test_a_tool_that_is_listed_twice_is_there_once(opened, raw):
     """The first counts."""
     async with opened({"a": raw()}) as servers:
         names = [t.name for t in servers["a"].tools]
-    assert len(names) == len(set(names)) == 10
+    assert len(names) == len(set(names)) == 11
 
 
 @pytest.mark.parametrize("name", ["flood", "late"])
@@ -143,5 +143,5 @@ async def test_a_pause_stands_before_every_start_but_the_first(
     entry = raw()
     async with opened({"a": entry}, patience=patience) as servers:
         for _ in range(4):
-            await ask(servers, "orphan")
+            await ask(servers, "die")
     assert pauses == [0.5, 1.0]
