@@ -19,6 +19,14 @@ MIB = 2**20
 PATIENT = 60.0
 ROOT = os.geteuid() == 0
 
+EXTENTS = 16 * BLOCK
+"""What a file system may take for a file beside its content, to know where that lies."""
+
+
+def is_about(found: int, wanted: int, files: int = 1) -> bool:
+    """Tell whether so much was counted for so many files: all they hold, and hardly more."""
+    return wanted <= found <= wanted + files * EXTENTS
+
 
 def test_small_files_count_a_block_each(tmp_path):
     """A hundred thousand names are a burden, too."""
@@ -49,7 +57,7 @@ def test_both_folders_of_a_session_count(tmp_path):
     for folder in (site.folder, site.scratch):
         folder.mkdir()
         (folder / "file").write_bytes(b"x" * MIB)
-    assert disk_of(site, (), 2**30, PATIENT) == 2 * BLOCK + 2 * MIB
+    assert is_about(disk_of(site, (), 2**30, PATIENT) or 0, 2 * BLOCK + 2 * MIB, files=2)
 
 
 def test_no_link_is_followed(tmp_path):
@@ -116,7 +124,7 @@ def test_a_file_without_a_name_counts_as_long_as_it_is_open(program, tmp_path):
     """It takes its room although no folder lists it; on another disk it is not a session's."""
     process = program(OPEN + WAIT, str(tmp_path / "gone"))
     device = tmp_path.stat().st_dev
-    assert held([process], device, inf) == MIB
+    assert is_about(held([process], device, inf), MIB)
     assert held([process], device + 1, inf) == 0
 
 
@@ -128,7 +136,7 @@ def test_a_file_without_a_name_counts_once(program, tmp_path):
     )
     family = families_of([leader := program(OPEN + more + WAIT, str(tmp_path / "gone"))])[leader]
     assert len(family.processes) == 2
-    assert held(family.processes, tmp_path.stat().st_dev, inf) == MIB
+    assert is_about(held(family.processes, tmp_path.stat().st_dev, inf), MIB)
 
 
 MAP = """\
@@ -142,7 +150,7 @@ def test_a_file_that_is_only_mapped_counts(program, tmp_path):
     """Root sees all of it, others as much as is mapped."""
     process = program(OPEN + MAP + WAIT, str(tmp_path / "gone"))
     device = tmp_path.stat().st_dev
-    assert held([process], device, inf) == (MIB if ROOT else 65536)
+    assert is_about(held([process], device, inf), MIB if ROOT else 65536)
     assert held([process], device + 1, inf) == 0
 
 
@@ -176,7 +184,7 @@ def test_a_thread_may_have_descriptors_of_its_own(program, tmp_path):
         "threading.Thread(target=work).start()"
     )
     process = program(text, str(tmp_path / "gone"))
-    assert held([process], tmp_path.stat().st_dev, inf) == MIB
+    assert is_about(held([process], tmp_path.stat().st_dev, inf), MIB)
 
 
 def test_counting_what_is_held_ends_in_time(program, tmp_path):
