@@ -20,6 +20,12 @@ FILLER = Path("runs/filler")
 IMAGE = Path("image")
 
 
+@pytest.fixture(autouse=True)
+def no_wall(bare_environment, monkeypatch) -> None:
+    """Give sessions no wall: what it needs on the disk is removed with them, and that is room."""
+    monkeypatch.setenv("HERMES_RUN_SANDBOX", "none")
+
+
 @pytest.fixture
 def large(folder) -> Path:
     """Write a file of tasks that are larger than what is left in a block, and need no tools."""
@@ -81,12 +87,16 @@ def fill() -> None:
 
 
 def fill_up_under(run, read_until, *more: object):
-    """Begin the run, and let it come to where nothing can be recorded any more."""
-    run.endpoint.give_at_most(1)  # before the first answer nobody else asks
+    """Begin the run, and let it come to where nothing can be recorded any more.
+
+    One session has its row when the disk fills up, as two others ask by then.
+    """
+    endpoint = run.endpoint
+    endpoint.give_at_most(1)  # before the first answer nobody else asks
     running = run.begin(*more, concurrency=2)
-    run.endpoint.wait_until(lambda: run.endpoint.waiting == 2)
+    endpoint.wait_until(lambda: (endpoint.answered.total(), endpoint.waiting) == (1, 2))
     fill()
-    run.endpoint.give_at_most()
+    endpoint.give_at_most()
     said = read_until(running, "PAUSED, nothing is asked until it can be recorded")
     assert "No space left on device" in said
     return running
@@ -101,7 +111,7 @@ def test_a_run_waits_for_room_and_goes_on(watch, large, small_ext4, read_until, 
     running = fill_up_under(run, read_until)
     assert run.endpoint.total < len(run.whole.rows)
     FILLER.unlink()
-    out, err = running.communicate(timeout=60)
+    out, err = running.communicate(timeout=240)
     assert (running.returncode, out) == (0, "runs/mine\n"), err
     run.check()
     sound()
@@ -118,17 +128,19 @@ def test_a_run_that_waits_for_room_can_be_stopped(
     small_tmpfs()
     drain_timeout = 0 if numbers == [signal.SIGTERM] else 3600
     running = fill_up_under(run, read_until, "--drain-timeout", drain_timeout)
+    said = ""
     for number in numbers:
         running.send_signal(number)
-        read_until(running, f"{number.name}: ")
-    out, err = running.communicate(timeout=20)  # a session waits for its end half a minute
+        said += read_until(running, f"{number.name}: ")
+    out, err = running.communicate(timeout=240)
+    err = said + err  # the end may be told before the signal is
     assert (running.returncode, out) == (74, ""), err
     assert "go on with `hermes-run resume runs/mine`" in err
     assert "Traceback" not in err
     FILLER.unlink()
     run.look()
     running = run.resume()
-    out, err = running.communicate(timeout=60)
+    out, err = running.communicate(timeout=240)
     assert (running.returncode, out) == (0, "runs/mine\n"), err
     past = run.check()
     assert past.count(SessionEnded).keys() == run.whole.rows.keys()
