@@ -23,7 +23,7 @@ from recorder.verifying import inspect, survey
 from tests.guards import writing
 from tests.guards.counting import Work, count, grown, largest
 
-SIZES = (10, 40, 160)
+SIZES = (10, 30, 90)
 SHAPES: dict[str, Callable[[int], list[Event]]] = {
     "sessions one after the other": lambda n: list(writing.one_after_the_other(n, 2)),
     "sessions side by side": lambda n: list(writing.side_by_side(n, 2)),
@@ -99,7 +99,7 @@ def test_statistics_count_a_fact_in_the_same_time_and_room():
     """What is known of sessions that are over is in sums; to look at it costs the same, too."""
     works: dict[int, Work] = {}
     looks: list[int] = []
-    for size in (100, 400, 1600):
+    for size in (100, 300, 900):
         events, statistics = SHAPES["sessions one after the other"](size), StatisticsFold()
         works[size] = count(partial(deque, map(statistics.add, events), 0))
         assert statistics.value().outcomes == {"completed": size}

@@ -13,7 +13,7 @@ from tests.guards.counting import Work, count, grown
 
 TURNS = 3
 FACTS = 3 * (TURNS - 1) + 3
-SIZES = (10, 40, 160)
+SIZES = (10, 30, 90)
 CONCURRENCY = 16
 
 
@@ -37,7 +37,7 @@ def test_a_session_costs_the_same_after_few_and_after_many(tmp_path: Path):
 
 def test_nothing_stays_of_a_session_that_is_over(tmp_path: Path):
     """Later in a run there is less than one object more for each session that came meanwhile."""
-    early, late = 300, 700
+    early, late = 300, 600
     model = running.Looking(2, (early, late))
     tracemalloc.start()
     try:
