@@ -20,7 +20,7 @@ from recorder.messages import Json
 from recorder.shapes import object_of
 
 _HEADERS = {"Content-Type": "application/json"}
-_OWN = ("Content-Length", "Cookie")
+_OWN = ("Content-Length", "Cookie", "Idempotency-Key")
 """Headers that each request has of its own."""
 
 
