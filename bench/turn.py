@@ -28,6 +28,7 @@ from openai import AsyncOpenAI, DefaultAioHttpClient, DefaultAsyncHttpxClient
 from bench.answer import Answer, Figure, arguments, at_most, parsed, ratios, tell
 from bench.server import CHUNKS, REPLY, Server, open_server
 from hermes_run.brake import Brake
+from hermes_run.cli.descriptors import allow_open_files
 from hermes_run.models.chat import Endpoint, open_chat
 from hermes_run.models.protocol import Request
 from hermes_run.models.throttled import Way, open_throttled
@@ -231,6 +232,7 @@ def main() -> None:
     asked = parsed(parser)
     asked.sessions = asked.sessions or (QUICK_SESSIONS if asked.quick else SESSIONS)
     asked.turns = QUICK_TURNS if asked.quick else TURNS
+    allow_open_files(sum(asked.sessions))  # of every client; the server inherits it
     with open_server() as server:
         tell(anyio.run(answer, server, asked))
 
