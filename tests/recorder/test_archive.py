@@ -141,3 +141,11 @@ def test_what_can_not_be_read_is_named(write: Write, tmp_path: Path):
 def test_an_archive_of_nothing_reads_nothing(tmp_path: Path):
     """A run of which everything is done costs no second reading."""
     assert "one" not in Archive(tmp_path / "nowhere", [])
+
+
+def test_facts_come_as_they_stand_in_the_journal(write: Write):
+    """Those of one session, over all segments; of one that is not there, none."""
+    folder = write([OPENED, DECLARED, *events("a")[:2], *events("b")], [OPENED, *events("a")[2:]])
+    archive = Archive(folder, ["a", "nobody"])
+    assert list(archive.events("a")) == events("a")
+    assert list(archive.events("nobody")) == []

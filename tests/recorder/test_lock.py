@@ -12,7 +12,7 @@ import pytest
 
 from recorder import lock
 from recorder.errors import RunDirectoryError, RunLockedError
-from recorder.lock import LOCK, holder, own
+from recorder.lock import LOCK, descriptor_of, holder, own
 
 
 def test_a_directory_is_owned_until_the_block_ends(tmp_path):
@@ -138,3 +138,34 @@ def test_a_lock_is_private(tmp_path):
     """Only the user may read who owns a run."""
     with own(tmp_path):
         assert (tmp_path / LOCK).stat().st_mode & 0o777 == 0o600
+
+
+def test_the_descriptor_of_a_lock_is_known_while_the_directory_is_owned(tmp_path):
+    """By whichever path the directory is named; of others nothing is known."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / LOCK).touch()
+    (tmp_path / "link").symlink_to("mine")
+    with own(tmp_path / "mine"):
+        descriptor = descriptor_of(tmp_path / "link")
+        assert descriptor is not None
+        assert os.path.samestat(os.fstat(descriptor), (tmp_path / "mine" / LOCK).stat())
+        assert not os.get_inheritable(descriptor)
+        assert descriptor_of(tmp_path / "other") is None
+    assert descriptor_of(tmp_path / "mine") is None
+    with pytest.raises(FileNotFoundError):
+        descriptor_of(tmp_path / "nowhere")
+
+
+def test_who_was_given_the_lock_holds_it_when_its_owner_is_gone(tmp_path):
+    """Nobody else owns the directory before both have ended."""
+    with own(tmp_path):
+        descriptor = descriptor_of(tmp_path)
+        assert descriptor is not None
+        heir = subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=[descriptor])
+    with heir:
+        with pytest.raises(RunLockedError), own(tmp_path):
+            pytest.fail("somebody has it still")
+        assert holder(tmp_path) == os.getpid()
+    with own(tmp_path):
+        assert holder(tmp_path) == os.getpid()

@@ -16,7 +16,7 @@ import pytest
 
 from hermes_run.errors import SandboxError
 from hermes_run.sandboxes import fencing
-from hermes_run.sandboxes.fencing import VARIABLE, fence, marks
+from hermes_run.sandboxes.fencing import VARIABLE, end_sessions, fence, marks
 from hermes_run.sandboxes.plain import open_plain
 from hermes_run.sandboxes.protocol import Command
 
@@ -244,3 +244,32 @@ def test_marks_of_sessions_with_long_names_differ():
     first, second = (marks("run", HERE, name)[VARIABLE] for name in names)
     assert first != second
     assert len(first) < 400
+
+
+async def test_what_some_sessions_left_is_ended_and_others_are_spared(run, start):
+    """Also those whose ids begin alike, those of other runs, and what has no mark at all."""
+    mine = [start("sleep", "600", **marks(run, HERE, name)) for name in ("a-0", "b/0", "b/0")]
+    others = [
+        start("sleep", "600", **marks(run, HERE, "a-01")),
+        start("sleep", "600", **marks(run, HERE, "b")),
+        start("sleep", "600", **marks(f"{run}0", HERE, "a-0")),
+        start("sleep", "600"),
+    ]
+    await end_sessions(run, HERE, ["a-0", "b/0", "nothing"])
+    assert [process.wait(WAIT_S) for process in mine] == [-signal.SIGKILL] * 3
+    assert all(process.poll() is None for process in others)
+
+
+async def test_what_can_not_be_ended_of_some_sessions_is_given_up(run, start, monkeypatch):
+    """The run goes on; what a session left may be somebody else's by now."""
+    monkeypatch.setattr(fencing, "FENCE_S", 0)
+    process = start("sleep", "600", **marks(run, HERE, "a-0"))
+    await end_sessions(run, HERE, ["a-0"])
+    await fence_later(run, monkeypatch)
+    assert process.wait(WAIT_S) == -signal.SIGKILL
+
+
+async def fence_later(run: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """End what is left with all the time that it takes."""
+    monkeypatch.setattr(fencing, "FENCE_S", WAIT_S)
+    await fence(run, HERE)
