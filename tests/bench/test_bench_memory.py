@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -45,6 +47,8 @@ def test_memory_is_measured_for_sessions_in_flight_and_for_many_prompts():
 def test_lag_is_measured_while_sandboxes_open_and_while_they_run():
     """The budget is for the whole run, and commands, tool calls and the panel were all there."""
     answer, figures = quick("lag")
+    if answer["skipped"]:
+        pytest.skip(answer["skipped"])
     assert (answer["bench"], answer["repeats"]) == ("lag", 2)
     for sessions in (4, 8):
         assert len(answer["checks"][f"at {sessions}"]) == 2
