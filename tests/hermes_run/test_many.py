@@ -104,3 +104,11 @@ async def test_an_option_that_cannot_be_used_is_refused(
     with pytest.raises(UsageError, match=said):
         [s async for s in run_many(["x"], model="m", record=tmp_path / "r", **options)]
     assert not (tmp_path / "r").exists()
+
+
+async def test_sessions_run_where_they_are_asked_for(tmp_path: Path):
+    """What they give can't come from another process, so there is none."""
+    run = run_many(["one"], model=Scripted([]), record=tmp_path / "r", workers=2)
+    with pytest.raises(UsageError, match="run_many runs in the process that calls it"):
+        await anext(run)
+    assert not (tmp_path / "r").exists()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import anyio
-import anyio.lowlevel
 import pytest
 
 from hermes_run.brake import Brake
@@ -72,17 +71,28 @@ async def test_who_waits_is_woken_when_its_time_has_come(gate, brake):
 
 
 async def test_who_is_cancelled_waits_no_more(gate, brake):
-    """Nor keeps the leave that came with the cancellation."""
+    """Whoever comes next gets the leave."""
     async with open_door(gate(), brake) as door:
         first = await door.enter("a", 0)
-        with anyio.CancelScope() as scope:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(door.enter, "b", 0)
-                await anyio.lowlevel.checkpoint()
-                door.answered("a", first, None)  # the other one has leave now
-                scope.cancel()
-        assert door.gate.lanes[0].in_flight == 0
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(door.enter, "b", 0)
+            await anyio.wait_all_tasks_blocked()
+            assert len(door.gate.waiting) == 1
+            tasks.cancel_scope.cancel()
         assert len(door.gate.waiting) == 0
+        door.answered("a", first, None)
+        assert door.gate.lanes[0].in_flight == 0
+
+
+async def test_leave_that_came_too_late_is_given_back(gate, brake):
+    """Who asked is gone."""
+    async with open_door(gate(), brake) as door:
+        first = await door.enter("a", 0)
+        waiting = door.ask("b", 0)
+        door.answered("a", first, None)
+        assert (waiting.permit is not None, door.gate.lanes[0].in_flight) == (True, 1)
+        door.withdraw(waiting)
+        assert door.gate.lanes[0].in_flight == 0
 
 
 async def test_nobody_waits_in_a_run_that_stops(gate, brake):
