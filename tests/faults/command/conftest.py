@@ -88,8 +88,9 @@ class Watched:
     def look(self) -> Past:
         """Take down what is on disk now; what has a row has an end in the journal."""
         self.looks += 1
+        rows = rows_of(RUN)  # first, as the run may be going on
         past = Past(RUN)
-        assert rows_of(RUN).keys() <= past.count(SessionEnded).keys()
+        assert rows.keys() <= past.count(SessionEnded).keys()
         # A reply that is recorded was asked for before, whatever is still on its way to the server.
         self._asked.append({mark: self.endpoint.asked[mark] for mark in past.replies()})
         self._pasts.append(past)

@@ -114,7 +114,7 @@ def test_torn_tails_are_skipped_and_counted(crashed, command, sound):
     run.look()
     run.endpoint.give_at_most()
     running = run.resume()
-    err = running.communicate(timeout=60)[1]
+    err = running.communicate(timeout=240)[1]
     assert running.returncode == 0, err
     assert "2 torn tail(s) skipped: they were never promised" in err
     past = run.check()

@@ -104,11 +104,12 @@ def fill_up_under(run, read_until, *more: object):
 
 @pytest.mark.root
 @pytest.mark.slow
-def test_a_run_waits_for_room_and_goes_on(watch, large, small_ext4, read_until, sound):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_run_waits_for_room_and_goes_on(watch, large, small_ext4, read_until, sound, workers):
     """Nothing is lost and nothing is asked for twice."""
     run = watch(large)
     small_ext4()
-    running = fill_up_under(run, read_until)
+    running = fill_up_under(run, read_until, "--workers", workers)
     assert run.endpoint.total < len(run.whole.rows)
     FILLER.unlink()
     out, err = running.communicate(timeout=240)
@@ -119,15 +120,24 @@ def test_a_run_waits_for_room_and_goes_on(watch, large, small_ext4, read_until, 
 
 @pytest.mark.root
 @pytest.mark.slow
-@pytest.mark.parametrize("numbers", [[signal.SIGTERM], [signal.SIGTERM, signal.SIGINT]])
+@pytest.mark.parametrize(
+    "how",
+    [
+        (1, [signal.SIGTERM]),
+        (1, [signal.SIGTERM, signal.SIGINT]),
+        (2, [signal.SIGTERM, signal.SIGINT]),
+    ],
+)
 def test_a_run_that_waits_for_room_can_be_stopped(
-    watch, large, small_tmpfs, read_until, sound, numbers
+    watch, large, small_tmpfs, read_until, sound, how
 ):
     """It says what it could not record; with room it goes on, and nothing is asked for twice."""
+    workers, numbers = how
     run = watch(large)
     small_tmpfs()
     drain_timeout = 0 if numbers == [signal.SIGTERM] else 3600
-    running = fill_up_under(run, read_until, "--drain-timeout", drain_timeout)
+    more = ["--workers", workers, "--drain-timeout", drain_timeout]
+    running = fill_up_under(run, read_until, *more)
     said = ""
     for number in numbers:
         running.send_signal(number)

@@ -38,7 +38,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(watch, examples, sound, lef
     kill(running, chance)
     run.look()
     running = run.resume()
-    out, err = running.communicate(timeout=60)
+    out, err = running.communicate(timeout=240)
     assert (running.returncode, out) == (0, "runs/mine\n"), err
     past = run.check()
     assert past.count(SessionEnded) == dict.fromkeys(run.whole.rows, 1)
@@ -59,7 +59,7 @@ def test_a_run_may_be_killed_again_and_again(watch, examples, sound, trial):
         kill(running, chance)
         run.look()
         running = run.resume()
-    err = running.communicate(timeout=60)[1]
+    err = running.communicate(timeout=240)[1]
     assert running.returncode == 0, err
     past = run.check()
     assert past.count(SessionEnded) == dict.fromkeys(run.whole.rows, 1)

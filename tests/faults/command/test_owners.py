@@ -64,7 +64,7 @@ def test_a_run_that_is_going_on_has_one_owner(watch, few, finish, sound):
         assert f"runs/mine is in use by process {running.pid}: wait for it to end" in done.err
     assert run.endpoint.total == asked
     run.endpoint.give_at_most()
-    out, err = running.communicate(timeout=60)
+    out, err = running.communicate(timeout=240)
     assert (running.returncode, out) == (0, "runs/mine\n"), err
     run.check()
     sound()
@@ -92,7 +92,7 @@ def test_a_run_whose_directory_is_removed_stops(watch, few, command):
     running = hold(run)
     shutil.rmtree("runs/mine")
     run.endpoint.give_at_most()
-    out, err = running.communicate(timeout=60)
+    out, err = running.communicate(timeout=240)
     assert (running.returncode, out) == (74, ""), err
     assert "the segment was removed: 'runs/mine/journal/" in err
     assert "runs/mine/journal was removed meanwhile, and with it what was recorded" in err

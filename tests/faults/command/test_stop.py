@@ -38,7 +38,7 @@ def test_a_run_that_was_drained_goes_on(watch, few, read_until, sound):
     read_until(running, "SIGINT: stopping.")
     asked = run.endpoint.total
     run.endpoint.give_at_most()
-    out, err = running.communicate(timeout=60)
+    out, err = running.communicate(timeout=240)
     assert (running.returncode, out) == (130, "runs/mine\n")
     assert err.endswith("hermes-run resume runs/mine\n")
     assert run.endpoint.total == asked
@@ -47,7 +47,7 @@ def test_a_run_that_was_drained_goes_on(watch, few, read_until, sound):
     assert ends_of(past) == ["interrupted"] * len(run.whole.rows)
     sound()
     running = run.resume()
-    assert running.communicate(timeout=60)[0] == "runs/mine\n"
+    assert running.communicate(timeout=240)[0] == "runs/mine\n"
     assert running.returncode == 0
     run.check()
     sound()
@@ -63,7 +63,7 @@ def test_a_run_that_was_cancelled_goes_on(watch, few, read_until, sound, left_ru
     running.send_signal(signal.SIGINT)
     read_until(running, "SIGINT: stopping.")
     running.send_signal(signal.SIGINT)
-    err = running.communicate(timeout=60)[1]
+    err = running.communicate(timeout=240)[1]
     assert running.returncode == 130, err
     assert "SIGINT: cancelling what is in flight" in err
     assert left_running() == []
@@ -73,7 +73,7 @@ def test_a_run_that_was_cancelled_goes_on(watch, few, read_until, sound, left_ru
     sound()
     run.endpoint.give_at_most()
     running = run.resume()
-    running.communicate(timeout=60)
+    running.communicate(timeout=240)
     assert running.returncode == 0
     run.check()
     sound()
@@ -91,13 +91,13 @@ def test_a_resumption_may_be_stopped_like_a_run(watch, few, sound):
         run.endpoint.give_at_most(replies)
         run.endpoint.wait_until(lambda most=replies: run.endpoint.answered.total() >= most)
         running.send_signal(number)
-        err = running.communicate(timeout=60)[1]
+        err = running.communicate(timeout=240)[1]
         assert running.returncode == 128 + number, err
         run.look()
         sound()
         running = run.resume()
     run.endpoint.give_at_most()
-    running.communicate(timeout=60)
+    running.communicate(timeout=240)
     assert running.returncode == 0
     run.check()
     sound()
@@ -125,14 +125,14 @@ def test_a_command_that_runs_when_the_run_is_cancelled_is_ended(
     run.endpoint.wait_until(lambda: len(run.endpoint.answered) > len(others))
     until(Path(f"runs/mine/workspaces/{first['id']}-0/begun").exists, running)
     running.send_signal(signal.SIGTERM)
-    err = running.communicate(timeout=60)[1]
+    err = running.communicate(timeout=240)[1]
     assert running.returncode == 143, err
     assert left_running() == []
     run.look()
     sound()
     (source / ".go").touch()
     running = run.resume()
-    running.communicate(timeout=60)
+    running.communicate(timeout=240)
     assert running.returncode == 0
     run.check()
 
@@ -151,13 +151,13 @@ def test_a_tool_that_runs_when_the_run_is_stopped_gets_its_time(
     running.send_signal(signal.SIGTERM)
     read_until(running, "SIGTERM: stopping.")
     (workspace / "go").touch()
-    err = running.communicate(timeout=60)[1]
+    err = running.communicate(timeout=240)[1]
     assert (running.returncode, endpoint.total) == (143, 1), err
     past = look_at("runs/mine")[0]
     (result,) = (event for event in past.sessions["a-0"] if isinstance(event, ToolReturned))
     assert "let go" in str(result.output)
     assert ends_of(past) == ["interrupted"]
     running = process("resume", "runs/mine", "--progress", "plain", "--keep-workspaces")
-    err = running.communicate(timeout=60)[1]
+    err = running.communicate(timeout=240)[1]
     assert (running.returncode, endpoint.total) == (0, 2), err
     assert (workspace / "begun").read_text() == "once\n"

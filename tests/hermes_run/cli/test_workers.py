@@ -1,0 +1,304 @@
+"""``--workers``: several processes run the sessions, and everything else is as with one."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from aiohttp import web
+
+from recorder.reader import fold_journal
+
+ROWS = [{"id": f"row-{number}", "prompt": "What is love?"} for number in range(12)]
+SERVER = Path(__file__).parents[1] / "tools" / "mcp" / "served.py"
+SETS = """
+[distributions.mine]
+terminal = 50
+file = 50
+search = 30
+"""
+TWO = ("--workers", 2, "--concurrency", 8)
+
+
+def written(directory: str, name: str = "trajectories.jsonl") -> dict[str, dict[str, Any]]:
+    """Read the rows of a run by their ids."""
+    lines = (Path(directory) / name).read_bytes().splitlines()
+    return {row["id"]: row for row in map(json.loads, lines)}
+
+
+@pytest.fixture
+def sound(command) -> Callable[[str], None]:
+    """See that a run verifies: also that its statistics are the fold of its journal."""
+
+    def look(directory: str) -> None:
+        done = command("verify", directory)
+        assert done.code == 0, done.out + done.err
+        assert "statistics  ok" in done.out
+
+    return look
+
+
+# --- what is typed
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["--workers", 0], "--workers must be more than 0, not 0"),
+        (
+            ["--workers", 3, "--concurrency", 2],
+            "--workers 3 are more than --concurrency 2: each needs a session to run",
+        ),
+    ],
+)
+def test_what_can_not_be_is_refused(command, prompts, typed, said):
+    """Nothing is begun."""
+    done = command("--model", "simulated", *typed, prompts(*ROWS))
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+    assert not Path("runs").exists()
+
+
+def test_a_dry_run_says_in_how_many_processes(command, prompts):
+    """And with one it says nothing of processes."""
+    typed = ["--model", "simulated", "--dry-run", prompts(*ROWS), "--concurrency", 8]
+    assert "at once:   8 in 2 processes\n" in command(*typed, "--workers", 2).out
+    assert "at once:   8\n" in command(*typed).out
+
+
+def test_help_has_it(command):
+    """Under what a run is about."""
+    assert "--workers" in command("--help").out
+
+
+# --- what comes of it
+
+
+def test_rows_draws_samples_and_rejects_are_those_of_one_process(command, prompts, sound, tmp_path):
+    """Whoever runs a session: its tools, its place and its row are the same."""
+    (tmp_path / "sets.toml").write_text(SETS)
+    own = [{"id": "own", "prompt": "x", "toolsets": ["file"]}, {"id": "odd", "prompt": "\ud800 x"}]
+    path = prompts(*ROWS[:6], "no JSON", *own, {"id": "bad", "prompt": "x", "tools": ["nothing"]})
+    typed = ["--model", "simulated", "--distribution", "mine", "--toolsets-file", "sets.toml"]
+    typed += ["--samples", 2, "--limit", 10, "--concurrency", 8]
+    runs = {}
+    for workers in (1, 2):
+        name = f"with-{workers}"
+        done = command(*typed, "--name", name, "--workers", workers, path)
+        assert done.code == 0, done.err
+        assert "2 rows rejected" in done.err
+        assert len((tmp_path / "runs" / name / "rejects.jsonl").read_text().splitlines()) == 2
+        sound(f"runs/{name}")
+        runs[workers] = written(f"runs/{name}")
+        sessions = fold_journal(Path(f"runs/{name}/journal")).sessions.values()
+        seeds = {one.started.prompt_key: one.started.draw_seed for one in sessions if one.started}
+        runs[f"seeds of {workers}"] = seeds
+    assert runs["seeds of 1"] == runs["seeds of 2"]
+    assert len(runs[2]) == 16
+    alike = ("toolsets_used", "prompt_index", "sample", "conversations", "tool_stats", "outcome")
+    for name, row in runs[1].items():
+        assert {key: runs[2][name][key] for key in alike} == {key: row[key] for key in alike}
+    assert len({tuple(row["toolsets_used"]) for row in runs[2].values()}) > 2
+
+
+def test_progress_has_the_totals_of_all_processes(command, prompts, sound):
+    """In every line, and the report."""
+    typed = ["--model", "simulated", "--name", "mine", "--progress", "json", *TWO]
+    done = command(*typed, prompts(*ROWS))
+    assert done.code == 0, done.err
+    *_, last, report = [json.loads(line) for line in done.err.splitlines() if line[0] == "{"]
+    assert report["report"]["statistics"]["outcomes"] == {"completed": 12}
+    assert (last["total"], last["statistics"]["outcomes"]) == (12, {"completed": 12})
+    assert last["statistics"]["replies"] == report["report"]["statistics"]["replies"]
+    assert (last["unsynced"], last["paused"]) == (0, None)
+    assert len(list(Path("runs/mine/journal").iterdir())) == 3
+    sound("runs/mine")
+
+
+@pytest.mark.parametrize("numbers", [(1, 2), (3, 2)])
+def test_a_run_goes_on_in_another_number_of_processes(command, prompts, sound, numbers):
+    """How many there are is no part of what a run is."""
+    before, after = numbers
+    typed = ["--model", "simulated", "--name", "mine", "--concurrency", 8, "--workers", before]
+    assert command(*typed, "--samples", 1, prompts(*ROWS)).code == 0
+    done = command("resume", "runs/mine", "--samples", 2, "--workers", after)
+    assert done.code == 0, done.err
+    assert len(written("runs/mine")) == 24
+    sound("runs/mine")
+
+
+OWN = """
+import os, sys
+from hermes_run import tool
+
+is_worker = sys.modules["__main__"].__spec__.name.startswith("hermes_run.workers")
+
+@tool(effect="read")
+async def where() -> str:
+    '''Say which process this is, and in which module it began.'''
+    return f"worker {is_worker}"
+"""
+
+
+def calls(name: str, arguments: str = "{}") -> list[dict[str, Any]]:
+    """Ask for a tool."""
+    return [{"id": "c", "type": "function", "function": {"name": name, "arguments": arguments}}]
+
+
+def results_in(row: dict[str, Any]) -> str:
+    """Give what the tools of a row said."""
+    return "".join(turn["value"] for turn in row["conversations"] if turn["from"] == "tool")
+
+
+@pytest.fixture
+def calling(serve, reply) -> Callable[..., str]:
+    """Serve a model that calls a tool once in each session, and then is done."""
+
+    def begin(name: str, arguments: str = "{}") -> str:
+        async def answer(request: web.Request) -> web.Response:
+            said = (await request.json())["messages"]
+            called = any(message["role"] == "tool" for message in said)
+            return reply("done") if called else reply("", calls(name, arguments))
+
+        return serve(answer)
+
+    return begin
+
+
+def test_tools_of_ones_own_run_in_the_workers(process, prompts, calling, sound, tmp_path):
+    """They are loaded there, from where the run was begun."""
+    (tmp_path / "mine.py").write_text(OWN)
+    typed = ["--model", "m", "--base-url", calling("where"), "--no-stream", "--name", "mine"]
+    running = process(*typed, "--tools", "mine:where", *TWO, prompts(*ROWS))
+    err = running.communicate(timeout=120)[1]
+    assert running.returncode == 0, err
+    rows = written("runs/mine").values()
+    assert ["worker True" in results_in(row) for row in rows] == [True] * 12
+    sound("runs/mine")
+
+
+def test_servers_of_tools_serve_the_workers(command, prompts, calling, sound, tmp_path):
+    """Each worker has its own."""
+    servers = {
+        "mcpServers": {"served": {"command": sys.executable, "args": [str(SERVER), "stdio"]}}
+    }
+    (tmp_path / "mcp.json").write_text(json.dumps(servers))
+    url = calling("pid")
+    typed = ["--model", "m", "--base-url", url, "--no-stream", "--name", "mine"]
+    done = command(*typed, "--mcp", "mcp.json", "--toolsets", "served", *TWO, prompts(*ROWS))
+    assert done.code == 0, done.err
+    counts = [row["tool_stats"]["pid"] for row in written("runs/mine").values()]
+    assert counts == [{"count": 1, "success": 1, "failure": 0}] * 12
+    sound("runs/mine")
+
+
+# --- what is one for all of them
+
+
+def counting(came: list[float], reply: Callable[[], web.Response]) -> Any:
+    """Answer, and take down when each request came."""
+
+    async def answer(_: web.Request) -> web.Response:
+        came.append(time.monotonic())
+        return reply()
+
+    return answer
+
+
+def refused(status: int, code: str) -> Callable[[], web.Response]:
+    """Refuse everybody."""
+    return lambda: web.json_response({"error": {"message": "no", "code": code}}, status=status)
+
+
+def test_a_wrong_key_costs_one_request(command, prompts, serve, sound):
+    """Of all sessions in all processes."""
+    came: list[float] = []
+    url = serve(counting(came, refused(401, "invalid_api_key")))
+    done = command("--model", "m", "--base-url", url, "--name", "mine", *TWO, prompts(*ROWS))
+    assert done.code == 4, done.err
+    assert len(came) == 1
+    assert "12 sessions: 7 interrupted + 1 model_error + 4 not started" in done.err
+    sound("runs/mine")
+
+
+def test_requests_a_minute_are_those_of_all_processes_together(command, prompts, serve, reply):
+    """Never more than that many in as much time, but for a second's worth at once."""
+    came: list[float] = []
+    url = serve(counting(came, reply))
+    typed = ["--model", "m", "--base-url", url, "--no-stream", "--name", "mine", "--rpm", 240]
+    done = command(*typed, *TWO, prompts(*ROWS, *({**row, "id": f"{row['id']}b"} for row in ROWS)))
+    assert done.code == 0, done.err
+    assert len(came) == 24
+    at_once, a_second, late = 4, 4, 2  # as the last may come in time and the first late
+    assert len(came) <= at_once + a_second * (came[-1] - came[0]) + late
+
+
+def test_an_endpoint_that_wants_less_at_once_gets_less_from_all_of_them(
+    command, prompts, serve, reply, sound
+):
+    """It refuses what is more than two; what is refused is tried again."""
+    now = {"in": 0, "most": 0}
+
+    async def answer(request: web.Request) -> web.Response:
+        now["in"] += 1
+        now["most"] = max(now["most"], now["in"])
+        try:
+            await request.read()
+            return reply() if now["in"] <= 2 else refused(429, "rate_limit_exceeded")()
+        finally:
+            now["in"] -= 1
+
+    typed = ["--model", "m", "--base-url", serve(answer), "--no-stream", "--name", "mine"]
+    done = command(*typed, "--max-connections", 2, *TWO, prompts(*ROWS))
+    assert done.code == 0, done.err
+    assert now["most"] <= 2
+    sound("runs/mine")
+
+
+def test_what_a_run_may_cost_is_for_all_of_them(command, prompts, calling, sound, tmp_path):
+    """When it is used up nobody asks any more; what is begun is interrupted."""
+    (tmp_path / "prices.toml").write_text("[m]\ninput = 1000000\noutput = 1000000\n")
+    typed = ["--model", "m", "--base-url", calling("terminal", '{"command": "true"}')]
+    typed += ["--no-stream", "--name", "mine", "--prices", "prices.toml", "--max-cost-usd", 1]
+    done = command(*typed, *TWO, prompts(*ROWS))
+    assert done.code == 5, done.err
+    assert "the budget of $1 is used up" in done.err
+    assert len(written("runs/mine", "failed_trajectories.jsonl")) > 0
+    sound("runs/mine")
+
+
+def test_a_run_may_end_when_most_sessions_have(command, prompts, serve, reply, sound):
+    """In whichever process they were; the others are given up when their time is over."""
+
+    async def answer(request: web.Request) -> web.Response:
+        if "slow" in (await request.json())["messages"][-1]["content"]:
+            await anyio.sleep_forever()
+        return reply()
+
+    rows = [*ROWS[:7], {"id": "slow", "prompt": "slow"}]
+    typed = ["--model", "m", "--base-url", serve(answer), "--no-stream", "--name", "mine"]
+    typed += ["--finish-when", "80%", "--drain-timeout", 0]
+    done = command(*typed, *TWO, prompts(*rows))
+    assert "80% of the sessions have ended" in done.err
+    assert written("runs/mine", "failed_trajectories.jsonl")["slow-0"]["outcome"] == "interrupted"
+    sound("runs/mine")
+
+
+def test_a_deadline_ends_all_of_them(command, prompts, serve, sound):
+    """What is in flight then is interrupted."""
+
+    async def answer(request: web.Request) -> web.Response:
+        await anyio.sleep_forever()
+        return web.Response()
+
+    typed = ["--model", "m", "--base-url", serve(answer), "--no-stream", "--name", "mine"]
+    done = command(*typed, "--deadline", 8, "--drain-timeout", 0, *TWO, prompts(*ROWS[:4]))
+    assert done.code == 5, done.err
+    assert "the deadline of 8 s is over" in done.err
+    sound("runs/mine")
