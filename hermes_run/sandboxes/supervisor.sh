@@ -28,7 +28,13 @@ exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
 # Where memory runs out, commands go before the host does.
 { echo 500 >/proc/self/oom_score_adj; } 2>/dev/null
 # Where the system shares its processors out among sessions, a nice process is nice to its own only.
-{ echo 10 >/proc/self/autogroup; } 2>/dev/null
+# All users together may tell it ten times a second; who came too late does when a command starts.
+back=
+[ -w /proc/self/autogroup ] || back=1
+stand_back() {
+	[ -n "$back" ] || { echo 10 >/proc/self/autogroup && back=1; }
+} 2>/dev/null
+stand_back
 
 # A command has a process group of its own: by job control, which only some shells have without a
 # terminal, or as the leader of a session.
@@ -80,6 +86,7 @@ serve() {
 
 perform() {
 	[ -z "$killed" ] || return
+	stand_back
 	[ -n "$leader" ] || set -m
 	(
 		bound
