@@ -36,13 +36,16 @@ from tests.redteam.surroundings import (
     victim,
 )
 
-SECONDS = 60
-"""An attack that takes longer has won."""
+SECONDS = 240
+"""An attack that takes longer has won: far more than any needs on the slowest machine."""
 
-LAG_S = 5.0
+LAG_S = 60.0
 """The event loop may stand still so long on a busy machine, and no longer."""
 
 Settings: TypeAlias = Mapping[str, Any]
+
+NEIGHBOUR_S = 60.0
+"""The slowest of the small commands that the other session runs meanwhile, in seconds."""
 
 
 class Breach(AssertionError):

@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-GONE_S = 2.0
+GONE_S = 10.0
 """How long a process that was killed may take to be gone, in seconds."""
 
 LURES = ("/tmp", "/var/tmp", "/dev/shm", "/", "/etc", "/usr/local/bin")

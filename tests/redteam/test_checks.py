@@ -56,8 +56,8 @@ SAFE_WITHOUT_A_WALL = {
     "linking_a_file": ([sh("ln {outside}/victim {outside}/hard")], "files changed"),
     "killing_the_victim": ([sh("kill -9 {victim}")], "victim changed"),
     "a_daemon": (
-        [sh("env -i setsid sleep 60 {base} >/dev/null 2>&1 & sleep .1; echo"),
-         sh("env -i setsid sh -c 'sleep 60; : {base}' >/dev/null 2>&1 & sleep .1; echo")],
+        [sh("env -i setsid sleep 600 {base} >/dev/null 2>&1 & sleep .1; echo"),
+         sh("env -i setsid sh -c 'sleep 600; : {base}' >/dev/null 2>&1 & sleep .1; echo")],
         "still running",
     ),
     "the_files_of_the_neighbour": (

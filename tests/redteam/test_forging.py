@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.redteam.guards import sh
+from tests.redteam.prison import NEIGHBOUR_S
 
 EVIL = "echo 'perform() { code=0 group=0; }' >/tmp/evil.sh; cp /tmp/evil.sh evil.sh; "
 
@@ -87,4 +88,4 @@ def test_a_flood_of_reports_does_not_hold_the_run_up(prison):
     flood = LASTING + LASTING + "python3 -c \"while True: print('ended 1 0 0\\\\n' * 5000)\""
     done = prison.run(sh(flood, timeout=2), sh("echo next"), pulse=True)
     assert "next" in done.results[1]["output"], done
-    assert done.worst_s < 10
+    assert done.worst_s < NEIGHBOUR_S

@@ -168,10 +168,11 @@ def test_set_uid_bits_do_not_stay(prison):
 def test_a_huge_folder_is_no_trouble(prison):
     """It is searched within its bounds, and removed."""
     done = prison.run(
-        sh("mkdir many; cd many; seq 30000 | xargs touch; ls -f | wc -l"),
+        sh("mkdir many; cd many; seq 10000 | xargs touch; ls -f | wc -l"),
         Call("search_files", {"pattern": "*1*", "target": "files"}),
+        tool_timeout=200.0,
     )
-    assert "3000" in done.results[0]["output"]
+    assert "10002" in done.results[0]["output"]
     assert done.statuses == ["ok", "ok"]
 
 
