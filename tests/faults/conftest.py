@@ -27,7 +27,7 @@ from hermes_run.models.simulated.steps import Turn
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("HERMES_RUN_", "OPENAI_")
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 
 
 class Done(NamedTuple):

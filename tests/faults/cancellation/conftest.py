@@ -38,7 +38,7 @@ TURNS = 3
 COMMAND = "sleep 1000 >/dev/null 2>&1 & test ! -e n && echo made > n && cat here.txt"
 """What the session runs once: it would fail if the workspace had it already, and leaves a child."""
 
-PATIENCE_S = 30
+PATIENCE_S = 240
 
 
 @tool(effect="read")

@@ -19,7 +19,7 @@ from recorder.session import Session
 from tests.endpoint.server import TOLD, Endpoint
 from tests.faults.chaos.stories import ATTEMPTS, TOKENS, TURNS, Story
 
-PATIENCE_S = 30.0
+PATIENCE_S = 240.0
 SETTINGS: dict[str, Any] = {
     "concurrency": 64,
     "attempts": ATTEMPTS,

@@ -16,7 +16,7 @@ from recorder.reader import fold_journal
 from recorder.run_directory import FAILED, TRAJECTORIES
 
 ROWS = [{"id": name, "prompt": "x"} for name in "ab"]
-PATIENCE_S = 20
+PATIENCE_S = 240
 
 
 class Held:
