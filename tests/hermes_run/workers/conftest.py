@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import anyio
@@ -12,12 +13,14 @@ import anyio.lowlevel
 import pytest
 from anyio.abc import TaskGroup, TaskStatus, UNIXSocketStream
 
+from hermes_run.config import Settings
 from hermes_run.scheduler import Draw
 from hermes_run.throttle.door import open_door
 from hermes_run.throttle.gate import Gate
 from hermes_run.throttle.lane import Terms
 from hermes_run.workers.channel import Channel, open_channel
-from hermes_run.workers.messages import Answer, Asked, Facts
+from hermes_run.workers.link import Link, open_link
+from hermes_run.workers.messages import Answer, Asked, Begin, Facts
 from hermes_run.workers.post import Desk, Post, Tray
 from recorder.events import Event, ModelReplied, SessionEnded, SessionStarted
 from recorder.settings import JournalStatistics
@@ -177,3 +180,57 @@ def sockets() -> Iterator[tuple[socket.socket, socket.socket]]:
     one, other = socket.socketpair()
     with one, other:
         yield one, other
+
+
+BEGIN = Begin(Path("runs/mine"), "r", Settings(model="m"), Path())
+
+
+class Worker(NamedTuple):
+    """A worker's link, and the head that a test plays."""
+
+    link: Link
+    head: Any
+    tasks: TaskGroup
+
+
+@pytest.fixture
+def worker(both, played) -> Callable[[], AbstractAsyncContextManager[Worker]]:
+    """Open the link of a worker whose head is played."""
+
+    @asynccontextmanager
+    async def opened(*more: object) -> AsyncIterator[Worker]:
+        async with both() as (mine, theirs):
+            head = played(theirs)
+            head.say(BEGIN, *more)
+            async with open_link(mine) as (link, begin), anyio.create_task_group() as tasks:
+                assert begin == BEGIN
+                yield Worker(link, head, tasks)
+                tasks.cancel_scope.cancel()
+
+    return opened
+
+
+class Kept:
+    """Keeps what a call gave or raised; ``over`` is set by then."""
+
+    def __init__(self) -> None:
+        self.value: Any = None
+        self.error: BaseException | None = None
+        self.over = anyio.Event()
+        self.scope = anyio.CancelScope()
+
+    async def call(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Call *function* until ``scope`` is cancelled."""
+        with self.scope:
+            try:
+                self.value = await function(*arguments)
+            except Exception as error:  # noqa: BLE001  # what it was is looked at
+                self.error = error
+        self.over.set()
+
+
+def begin_call(worker: Worker, function: Callable[..., Any], *arguments: Any) -> Kept:
+    """Call something beside the test."""
+    kept = Kept()
+    worker.tasks.start_soon(kept.call, function, *arguments)
+    return kept

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import anyio
-import anyio.lowlevel
 import pytest
-from anyio.abc import TaskGroup
 
 from hermes_run.config import Settings
 from hermes_run.errors import NotAskedError
@@ -29,19 +23,15 @@ from hermes_run.workers.afar import (
     Shipping,
     session_of,
 )
-from hermes_run.workers.link import Link, open_link
 from hermes_run.workers.messages import (
     Answer,
     Answered,
-    Begin,
-    Cancel,
     Enter,
     Facts,
     Failed,
     GivenUp,
     Handed,
     Row,
-    Stop,
     Told,
     Want,
 )
@@ -53,117 +43,10 @@ from recorder.session import Session
 from recorder.settings import JournalSettings
 from recorder.standing import Standing, Standings
 from recorder.statistics import StatisticsFold
+from tests.hermes_run.workers.conftest import Worker, begin_call
 
-BEGIN = Begin(Path("runs/mine"), "r", Settings(model="m"), Path())
 PERMIT = Permit(lane=0, began=1.0, tokens=2.0, probe=True)
 TS = "2026-11-22T17:00:00.000Z"
-
-
-class Worker(NamedTuple):
-    """A worker's link, and the head that a test plays."""
-
-    link: Link
-    head: Any
-    tasks: TaskGroup
-
-
-@pytest.fixture
-def worker(both, played) -> Callable[[], AbstractAsyncContextManager[Worker]]:
-    """Open the link of a worker whose head is played."""
-
-    @asynccontextmanager
-    async def opened(*more: object) -> AsyncIterator[Worker]:
-        async with both() as (mine, theirs):
-            head = played(theirs)
-            head.say(BEGIN, *more)
-            async with open_link(mine) as (link, begin), anyio.create_task_group() as tasks:
-                assert begin == BEGIN
-                yield Worker(link, head, tasks)
-                tasks.cancel_scope.cancel()
-
-    return opened
-
-
-class Kept:
-    """Keeps what a call gave or raised; ``over`` is set by then."""
-
-    def __init__(self) -> None:
-        self.value: Any = None
-        self.error: BaseException | None = None
-        self.over = anyio.Event()
-        self.scope = anyio.CancelScope()
-
-    async def call(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Call *function* until ``scope`` is cancelled."""
-        with self.scope:
-            try:
-                self.value = await function(*arguments)
-            except Exception as error:  # noqa: BLE001  # what it was is looked at
-                self.error = error
-        self.over.set()
-
-
-def begin_call(worker: Worker, function: Callable[..., Any], *arguments: Any) -> Kept:
-    """Call something beside the test."""
-    kept = Kept()
-    worker.tasks.start_soon(kept.call, function, *arguments)
-    return kept
-
-
-# --- the link
-
-
-async def test_each_question_gets_its_own_answer(worker):
-    """In whichever order the head answers."""
-    async with worker() as mine:
-        first, second = mine.link.ask("one"), mine.link.ask("two")
-        heard = [await mine.head.hear(), await mine.head.hear()]
-        assert [asked.what for asked in heard] == ["one", "two"]
-        mine.head.say(Answer(second.number, 2), Answer(first.number, 1))
-        assert (await mine.link.answer(first), await mine.link.answer(second)) == (1, 2)
-
-
-async def test_an_answer_that_comes_too_late_is_nobodys(worker):
-    """Who asked was cancelled meanwhile; the next question gets its own answer."""
-    async with worker() as mine:
-        question = mine.link.ask("one")
-        kept = begin_call(mine, mine.link.answer, question)
-        await mine.head.hear()
-        kept.scope.cancel()
-        await kept.over.wait()
-        again = mine.link.ask("two")
-        mine.head.say(Answer(question.number, 1), Answer(again.number, 2))
-        assert await mine.link.answer(again) == 2
-
-
-async def test_a_run_that_stops_stops_in_the_worker(worker):
-    """With the cause and the reason that the head has."""
-    async with worker() as mine:
-        mine.head.say(Stop("deadline", "it is over"))
-        await mine.link.brake.wait()
-        assert (mine.link.brake.cause, mine.link.brake.reason) == ("deadline", "it is over")
-
-
-async def test_what_was_said_before_the_worker_listened_is_heeded(worker):
-    """A run may stop, and be given up, while a worker is still starting."""
-    async with worker(Stop("signal", "SIGINT came"), Cancel()) as mine:
-        await mine.link.brake.wait()
-        with mine.link.everything:
-            await anyio.sleep_forever()
-        assert mine.link.everything.cancelled_caught
-
-
-async def test_what_nobody_understands_is_a_fault(worker):
-    """It is not passed over in silence."""
-
-    async def listen() -> None:
-        async with worker() as mine:
-            mine.head.say("what?")
-            await anyio.sleep_forever()
-
-    with pytest.raises(ExceptionGroup) as raised:
-        await listen()
-    assert raised.group_contains(TypeError, match="a worker is not told 'what\\?'")
 
 
 # --- the draw

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from hermes_run.tools.schema import tool
 from hermes_run.workers.messages import Facts, counted
@@ -60,6 +60,7 @@ async def test_a_run_is_counted_alike_from_what_is_told(start_run, asks_for, tmp
     assert fold(map(counted, events)) == fold(events) == report.statistics
 
 
+@settings(max_examples=20)
 @given(streams())
 def test_what_is_told_keeps_its_place_and_can_be_sent(stream):
     """Whose fact it is, which one and of when; and nothing is lost on the way."""

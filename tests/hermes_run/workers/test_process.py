@@ -198,7 +198,7 @@ async def test_modules_are_looked_for_where_the_head_looks_for_them(
     monkeypatch, tmp_path, is_there
 ):
     """What lies in the current folder is no part of the program unless it is of the head's, too."""
-    (tmp_path / "pickle.py").write_text("raise SystemExit('the wrong module')")
+    (tmp_path / "anyio.py").write_text("raise SystemExit('the wrong module')")
     monkeypatch.chdir(tmp_path)
     if is_there:
         monkeypatch.syspath_prepend(str(tmp_path))
