@@ -80,6 +80,9 @@ class Off(NoRows):
     async def durable(self) -> None:
         """Return: there is nothing to wait for."""
 
+    async def kept(self) -> None:
+        """Return: there is nothing to wait for."""
+
     async def writable(self) -> None:
         """Return: there is always room."""
 

@@ -8,7 +8,7 @@ import anyio
 import msgspec
 
 from hermes_run.brake import Brake
-from hermes_run.limits import Limits
+from hermes_run.limits import Limits, Worked
 from hermes_run.models.dialects.reading import NONE
 from hermes_run.models.estimating import Tally
 from hermes_run.models.protocol import Model
@@ -61,5 +61,6 @@ class Agent(msgspec.Struct, frozen=True):
     tally: Tally = msgspec.field(default_factory=Tally)
     prompts: Prompts = msgspec.field(default_factory=Prompts)
     repeats: Repeats = msgspec.field(default_factory=Repeats)
+    worked: Worked = msgspec.field(default_factory=Worked)
     dialect: str = NONE
     limited: Limited | None = None

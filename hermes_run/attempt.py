@@ -153,7 +153,7 @@ async def _end(
 
 
 async def _write_row(recording: Recording, plan: Plan) -> None:
-    await recording.durable()  # a session whose time was over did not wait for its own end
+    await recording.kept()  # a session whose time was over did not wait for its own end
     await plan.record.finish(recording.session)
 
 

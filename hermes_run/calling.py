@@ -93,19 +93,21 @@ async def _run_group(
     )
     await _start(group, recording, agent)
     returned: list[_Fields] = []
+    recorded: list[ToolCall] = []
 
     async def run(call: ToolCall) -> None:
         fields = await _result(call, recording, agent)
         returned.append(fields)
         if not together:
             await recording.record(ToolReturned, **fields)
+            recorded.append(call)
 
     async with anyio.create_task_group() as tasks:
         for call in group:
             tasks.start_soon(run, call)
     if together:
         held += returned or [_without_result(call) for call in group]
-    else:
+    elif len(recorded) < len(group):
         await _record_missing(group, recording)
     return any(SANDBOX_BROKE in fields["flags"] for fields in returned)
 

@@ -46,7 +46,7 @@ async def drive(recording: Recording, agent: Agent) -> Session:
 
 def next_step(session: Session, agent: Agent) -> Next:
     """Decide, and ask nothing more of the model once the run is stopping."""
-    step = decide(session, agent.limits)
+    step = decide(session, agent.limits, agent.worked)
     if isinstance(step, Ask) and agent.brake.pulled:
         return Stop("interrupted", agent.brake.cause or "", agent.brake.reason)
     return step

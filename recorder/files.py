@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
+from copy import copy
 from pathlib import Path
 
 import aiofiles
@@ -26,11 +27,20 @@ RETRY_S = 0.5
 """How often a full disk is tried again, in seconds."""
 
 
+class _Offered:
+    """A row that is to be written: whether it just is, or was, and what came of it."""
+
+    def __init__(self, row: bytes) -> None:
+        self.row = row
+        self.taken = self.done = False
+        self.error: OSError | None = None
+
+
 class Rows:
     """A JSON-lines file that is open for appending; made by :func:`open_rows`.
 
-    Rows stand in the file whole or not at all. While the disk is full, whoever appends waits, and
-    ``paused`` says why.
+    Rows stand in the file whole or not at all. Those that come while others are written are written
+    together. While the disk is full, whoever appends waits, and ``paused`` says why.
     """
 
     def __init__(self, path: Path, disk: Disk, retry_s: float = RETRY_S) -> None:
@@ -39,6 +49,8 @@ class Rows:
         self._disk = disk
         self._retry_s = retry_s
         self._turn = anyio.Lock(fast_acquire=True)
+        self._offered: dict[_Offered, None] = {}
+        self._written = anyio.Event()
         self._hurried = anyio.Event()
         self._descriptor = -1
         self._size = 0
@@ -50,11 +62,22 @@ class Rows:
         Raises:
             OSError: it can't be written.
         """
-        async with self._turn:
-            try:
-                await self._append_when_there_is_room(row)
-            finally:
-                self.paused = None
+        mine = _Offered(row)
+        self._offered[mine] = None
+        try:
+            async with self._turn:
+                if not mine.done:  # else somebody before it has taken it along
+                    await self._append_when_there_is_room()
+        except anyio.get_cancelled_exc_class():
+            if mine.taken:  # it is being written: what comes of that counts
+                with anyio.CancelScope(shield=True):  # bounded by the disk
+                    await self._written.wait()
+            if not mine.done:
+                raise
+        finally:
+            self._offered.pop(mine, None)
+        if mine.error:
+            raise copy(mine.error)
 
     def wait_no_more(self) -> None:
         """Wait for room no more: who does tries once more, and a full disk is an error."""
@@ -76,24 +99,48 @@ class Rows:
         """
         await anyio.to_thread.run_sync(self._close)
 
-    async def _append_when_there_is_room(self, row: bytes) -> None:
-        while full := await anyio.to_thread.run_sync(self._append, row):
-            if self._hurried.is_set():
-                raise full
-            self.paused = str(full)
-            with anyio.move_on_after(self._retry_s):
-                await self._hurried.wait()
+    async def _append_when_there_is_room(self) -> None:
+        """Append all rows that are offered, as soon as there is room for them."""
+        try:
+            while full := await self._append_all():
+                self.paused = str(full)
+                with anyio.move_on_after(self._retry_s):
+                    await self._hurried.wait()
+        finally:
+            self.paused = None
+
+    async def _append_all(self) -> OSError | None:
+        """Append all rows that are offered; gives why there was no room, if that may change."""
+        offered, self._written = list(self._offered), anyio.Event()
+        full, error = None, None
+        try:
+            for one in offered:
+                one.taken = True
+            full = await anyio.to_thread.run_sync(self._append, [one.row for one in offered])
+        except OSError as failed:
+            error = failed
+        finally:
+            for one in offered:
+                one.taken = False
+            self._written.set()
+        if full and not self._hurried.is_set():
+            return full
+        for one in offered:
+            one.done, one.error = True, error or full
+            self._offered.pop(one)
+        return None
 
     def _open(self) -> None:
         self._size = _cut_torn_tail(self._path)
         self._descriptor = self._disk.extend(self._path)
 
-    def _append(self, row: bytes) -> OSError | None:
-        """Append *row* as a whole; gives why there was no room for it, if there was none."""
+    def _append(self, rows: Sequence[bytes]) -> OSError | None:
+        """Append all of *rows* or nothing; gives why there was no room, if there was none."""
         if self._torn:
             self._cut()
+        content = b"".join(rows)
         try:
-            write_all(self._disk, self._descriptor, row)
+            write_all(self._disk, self._descriptor, content)
         except OSError as error:
             self._torn = True
             with suppress(OSError):
@@ -101,7 +148,7 @@ class Rows:
             if error.errno in FULL:
                 return error
             raise
-        self._size += len(row)
+        self._size += len(content)
         return None
 
     def _cut(self) -> None:

@@ -8,7 +8,8 @@ and synced: it is *acknowledged*. The disk always holds a prefix of what was acc
 
 One writer task swaps the pending list, writes it and syncs once for all of it in a worker thread,
 then releases those who wait. After an idle moment it commits at once; under load lines gather for a
-window of 50 ms since the last commit began, which somebody waiting in ``durable`` cuts to 5 ms.
+window of 50 ms since the last commit began, which somebody waiting in ``durable`` cuts to 5 ms, as
+an effect waits for it; for ``kept`` only a row does, and a commit costs what hundred events do.
 Pending bytes are bounded: when the list is full, ``accept`` waits, first come first served.
 
 After any error the segment is given up (see :mod:`recorder.chain`). When the disk is full, a new
@@ -125,11 +126,7 @@ class Journal:
         pending.count += 1
 
     async def settled(self) -> None:
-        """Return when what was accepted is as safe as the sync mode promises.
-
-        Raises:
-            JournalError: it never will be.
-        """
+        """Return when what was accepted is as safe as the sync mode promises; raises as durable."""
         if self._settings.sync == "event":
             await self.durable()
 
@@ -160,21 +157,21 @@ class Journal:
         """
         target = self._accepted
         while self._durable < target:
-            self.check()
             if self._durable + self._in_flight.size < target:
                 self._pending.hurry()
-            await self._released.wait()
+            await self._next_commit()
+
+    async def kept(self) -> None:
+        """Do what :meth:`durable` does, and let the window run its course."""
+        target = self._accepted
+        while self._durable < target:
+            await self._next_commit()
 
     async def writable(self) -> None:
-        """Return when no commit waits for room on the disk.
-
-        Raises:
-            JournalError: nothing can be written any more.
-        """
-        self.check()
+        """Return when no commit waits for room on the disk; raises as durable."""
         while self._paused:
-            await self._released.wait()
-            self.check()
+            await self._next_commit()
+        self.check()
 
     @property
     def failed(self) -> bool:
@@ -226,6 +223,10 @@ class Journal:
                 await anyio.to_thread.run_sync(self._chain.close, limiter=self._thread)
             except OSError as error:
                 self._fail(f"the record can't be closed: {error}", error)
+
+    async def _next_commit(self) -> None:
+        self.check()
+        await self._released.wait()
 
     @property
     def _accepted(self) -> int:

@@ -122,12 +122,12 @@ class Record:
         await self.journal.settled()
 
     async def durable(self) -> None:
-        """Return when everything accepted so far is on disk.
-
-        Raises:
-            JournalError: it never will be.
-        """
+        """Return when everything accepted so far is on disk; see :meth:`Journal.durable`."""
         await self.journal.durable()
+
+    async def kept(self) -> None:
+        """Return when everything accepted so far is on disk; see :meth:`Journal.kept`."""
+        await self.journal.kept()
 
     async def writable(self) -> None:
         """Return when the disk has room, as far as is known; or raise, if it never will."""

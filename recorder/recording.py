@@ -32,7 +32,7 @@ from recorder.messages import (
     ToolCall,
     Usage,
 )
-from recorder.session import Session, apply
+from recorder.session import Growing, Session, apply
 
 Kind = TypeVar("Kind", bound=Known)
 
@@ -50,6 +50,10 @@ class Ledger(Protocol):
 
     async def durable(self) -> None:
         """Return when everything accepted so far is durable."""
+        ...
+
+    async def kept(self) -> None:
+        """Return when everything accepted so far is durable, which nobody is in a hurry for."""
         ...
 
     async def writable(self) -> None:
@@ -140,19 +144,28 @@ class Recording:
             JournalError: the record can't be written any more.
         """
         async with self._turn:
-            changed, following = self.session, list[tuple[Kind, Session]]()
-            for fields in facts:
-                event, changed = _next(changed, kind, fields)
-                following.append((event, changed))
-            for event, changed in following:
-                await self._ledger.accept(event)
-                self.session = changed
-            for event, _ in following:
+            before = self.session
+            checked, events = Growing(before), list[Kind]()
+            for seq, fields in enumerate(facts, start=before.seq):
+                events.append(_born(before.id, seq, kind, fields))
+                checked.add(events[-1])
+            accepted = Growing(before)
+            try:
+                for event in events:
+                    await self._ledger.accept(event)
+                    accepted.add(event)
+            finally:
+                self.session = accepted.session()
+            for event in events:
                 await self._ledger.settle(event)
 
     async def durable(self) -> None:
         """Return when everything recorded so far is on disk."""
         await self._ledger.durable()
+
+    async def kept(self) -> None:
+        """Return when everything recorded so far is on disk, and nothing waits for that."""
+        await self._ledger.kept()
 
     async def writable(self) -> None:
         """Return when what happens next can be recorded: at once, unless the disk is full.
@@ -206,11 +219,15 @@ class Recording:
     ) -> None:
         """Record how the session ended; returns when all of it is on disk."""
         await self.record(SessionEnded, outcome=outcome, reason=reason, error=error)
-        await self.durable()
+        await self.kept()
 
 
 def _next(session: Session, kind: type[Kind], fields: Mapping[str, Any]) -> tuple[Kind, Session]:
     """Make the next fact about *session*; gives it, and the session with it."""
-    stamp = {"session": session.id, "seq": session.seq, "ts": timestamp(time.time())}
-    event = birth(kind, {name: plain(value) for name, value in fields.items()} | stamp)
+    event = _born(session.id, session.seq, kind, fields)
     return event, apply(session, event)
+
+
+def _born(name: str, seq: int, kind: type[Kind], fields: Mapping[str, Any]) -> Kind:
+    stamp = {"session": name, "seq": seq, "ts": timestamp(time.time())}
+    return birth(kind, {name: plain(value) for name, value in fields.items()} | stamp)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from functools import partial
 from pathlib import Path
 
@@ -35,7 +36,11 @@ class Hasty(running.Working):
 
 KINDS = {
     "run at once": ("look_up", {"max_calls": None}),
-    "change the workspace": ("write_down", {"max_calls": None}),
+    "change a workspace of which there is a copy": ("write_down", {"max_calls": None}),
+    "change a workspace of which there is none": (
+        "write_down",
+        {"max_calls": None, "workspace_on_crash": "keep"},
+    ),
     "are too many": ("look_up", {"max_calls": 5}),
 }
 
@@ -51,3 +56,15 @@ def test_a_call_costs_the_same_among_few_and_among_many(tmp_path: Path, kind: st
         works[size] = count(partial(running.run, directory, model, **options))
     del works[2]
     assert grown(works) == {}
+
+
+def test_a_call_takes_the_same_room_among_few_and_among_many(tmp_path: Path):
+    """What was recorded of the calls before is not kept once more for each."""
+    peaks: list[int] = []
+    for size in (10, 500, 2000):
+        tracemalloc.start()
+        running.run(tmp_path / str(size), Hasty(size, "look_up"), max_calls=5)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    few, more, most = peaks
+    assert most - few < 6 * (more - few)

@@ -16,6 +16,7 @@ LIMITS: dict[str, Any] = {
     "max_tokens": 10**12,
     "max_session_cost_usd": 1e12,
     "session_timeout": 86_400.0,
+    "working_time": 86_400.0,
 }
 """Every bound that is looked at before a request, and none that is reached."""
 

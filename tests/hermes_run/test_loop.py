@@ -43,6 +43,9 @@ class Full:
     async def durable(self) -> None:
         """Be durable."""
 
+    async def kept(self) -> None:
+        """Be durable."""
+
     async def writable(self) -> None:
         """Wait for room."""
         await self.room.wait()

@@ -36,6 +36,9 @@ class Kept:
     async def durable(self) -> None:
         """Be durable."""
 
+    async def kept(self) -> None:
+        """Be durable."""
+
     async def writable(self) -> None:
         """Have room."""
 

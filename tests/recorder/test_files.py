@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import errno
 import stat
+import threading
+from contextlib import asynccontextmanager
 
 import anyio
+import anyio.lowlevel
 import pytest
+from anyio import to_thread
 
 from recorder import files
 from recorder.disk import Disk
@@ -45,6 +49,113 @@ async def test_rows_of_many_tasks_stay_whole(tmp_path, disk):
         for row in given:
             tasks.start_soon(rows.append, row)
     assert sorted(path.read_bytes().splitlines(keepends=True)) == given
+
+
+class Held(Disk):
+    """A disk that writes nothing until it is let; ``writes`` is what came in one piece."""
+
+    def __init__(self):
+        self.writes, self.begun, self.let = [], threading.Event(), threading.Event()
+        self.refusal = None
+
+    def write(self, descriptor, content):
+        """Wait, and write or refuse."""
+        self.begun.set()
+        assert self.let.wait(30)
+        if self.refusal:
+            raise self.refusal
+        self.writes.append(bytes(content))
+        return super().write(descriptor, content)
+
+
+@asynccontextmanager
+async def writing_the_first(path):
+    """Open rows of which the first is being written, and held there."""
+    disk = Held()
+    async with files.open_rows(path, disk) as rows, anyio.create_task_group() as tasks:
+        tasks.start_soon(rows.append, b"first\n")
+        await to_thread.run_sync(disk.begun.wait)
+        try:
+            yield disk, rows
+        finally:
+            disk.let.set()
+
+
+async def test_rows_that_come_while_one_is_written_are_written_together(tmp_path):
+    """Each visit to the disk costs more than all that it takes there."""
+    async with (
+        writing_the_first(tmp_path / "rows.jsonl") as (disk, rows),
+        anyio.create_task_group() as tasks,
+    ):
+        for number in range(5):
+            tasks.start_soon(rows.append, b"%d\n" % number)
+        await anyio.wait_all_tasks_blocked()
+        disk.let.set()
+    assert disk.writes == [b"first\n", b"0\n1\n2\n3\n4\n"]
+
+
+async def test_who_is_cancelled_while_its_row_is_written_has_written_it(tmp_path):
+    """Else it would be written again, and stand there twice."""
+    disk, ended = Held(), []
+    async with files.open_rows(tmp_path / "rows.jsonl", disk) as rows:
+
+        async def append(row):
+            await rows.append(row)
+            ended.append(row)
+
+        async with anyio.create_task_group() as others:
+            others.start_soon(append, b"a\n")
+            await to_thread.run_sync(disk.begun.wait)
+            others.start_soon(append, b"b\n")
+            others.start_soon(append, b"c\n")
+            await anyio.wait_all_tasks_blocked()
+            disk.let.set()
+            while len(disk.writes) < 1:
+                await anyio.lowlevel.checkpoint()
+            others.cancel_scope.cancel()
+    assert (tmp_path / "rows.jsonl").read_bytes() == b"".join(ended)
+
+
+async def test_who_is_cancelled_before_its_row_is_taken_leaves_no_trace(tmp_path):
+    """The others' rows are written."""
+    impatient = anyio.CancelScope()
+    async with (
+        writing_the_first(tmp_path / "rows.jsonl") as (disk, rows),
+        anyio.create_task_group() as tasks,
+    ):
+
+        async def give_up():
+            with impatient:
+                await rows.append(b"gone\n")
+
+        tasks.start_soon(give_up)
+        tasks.start_soon(rows.append, b"second\n")
+        await anyio.wait_all_tasks_blocked()
+        impatient.cancel()
+        await anyio.wait_all_tasks_blocked()
+        disk.let.set()
+    assert (tmp_path / "rows.jsonl").read_bytes() == b"first\nsecond\n"
+
+
+async def test_rows_that_are_refused_together_are_an_error_for_each(tmp_path):
+    """Nobody waits for ever, and nobody takes it for written."""
+    disk, refused = Held(), []
+    disk.refusal = OSError(errno.EIO, "broken")
+    async with files.open_rows(tmp_path / "rows.jsonl", disk) as rows:
+
+        async def append(row):
+            with pytest.raises(OSError, match="broken"):
+                await rows.append(row)
+            refused.append(row)
+
+        async with anyio.create_task_group() as tasks:
+            for row in (b"a\n", b"b\n", b"c\n"):
+                tasks.start_soon(append, row)
+            await to_thread.run_sync(disk.begun.wait)
+            await anyio.wait_all_tasks_blocked()
+            disk.let.set()
+    assert sorted(refused) == [b"a\n", b"b\n", b"c\n"]
+    assert (tmp_path / "rows.jsonl").read_bytes() == b""
 
 
 @pytest.mark.parametrize(

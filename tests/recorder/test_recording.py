@@ -31,10 +31,10 @@ WRONG: Any = 5
 
 
 class Book:
-    """A ledger in memory: ``kept`` is what it accepted, ``said`` what was asked of it, in order."""
+    """A ledger in memory: ``taken`` is what it accepted, ``said`` what was asked, in order."""
 
     def __init__(self):
-        self.kept, self.said = [], []
+        self.taken, self.said = [], []
         self.refusal = self.complaint = None
         self.cancel = {}
 
@@ -44,7 +44,7 @@ class Book:
         await anyio.lowlevel.checkpoint()
         if self.refusal:
             raise self.refusal
-        self.kept.append(event)
+        self.taken.append(event)
         self.said.append("accept")
 
     async def settle(self, _event):
@@ -58,6 +58,10 @@ class Book:
     async def durable(self):
         """Note that somebody waits."""
         self.said.append("durable")
+
+    async def kept(self):
+        """Note that somebody waits, and not in a hurry."""
+        self.said.append("kept")
 
     async def writable(self):
         """Note that somebody asks whether there is room."""
@@ -90,12 +94,12 @@ async def test_facts_are_numbered_and_timed_and_make_the_session(book, recording
         text="Ho", usage={"input": 2}, times=Times(finished="now"), logprobs=[-0.5, None]
     )
     await recording.end("limit", reason="turns", error="too many")
-    assert [event.seq for event in book.kept] == list(range(8))
-    assert recording.session == fold(book.kept)
+    assert [event.seq for event in book.taken] == list(range(8))
+    assert recording.session == fold(book.taken)
     assert recording.session.rewards == {"verify": 1.0, "style": None}
     assert recording.session.usage == Usage(input=2)
-    assert recording.session.ended == book.kept[-1]
-    assert [event.ts for event in book.kept] == sorted(event.ts for event in book.kept)
+    assert recording.session.ended == book.taken[-1]
+    assert [event.ts for event in book.taken] == sorted(event.ts for event in book.taken)
 
 
 async def test_tasks_that_record_at_once_get_numbers_in_the_order_they_came(book, recording):
@@ -108,12 +112,12 @@ async def test_tasks_that_record_at_once_get_numbers_in_the_order_they_came(book
     async with anyio.create_task_group() as tasks:
         for name in "abc":
             tasks.start_soon(speak, name)
-    spoken = [event for event in book.kept if isinstance(event, UserSpoke)]
+    spoken = [event for event in book.taken if isinstance(event, UserSpoke)]
     assert [event.seq for event in spoken] == list(range(2, 17))
     assert Counter(event.content[0] for event in spoken) == {"a": 5, "b": 5, "c": 5}
     for name in "abc":
         assert [each.content[1] for each in spoken if each.content[0] == name] == [0, 1, 2, 3, 4]
-    assert recording.session == fold(book.kept)
+    assert recording.session == fold(book.taken)
 
 
 @pytest.mark.parametrize(
@@ -141,11 +145,11 @@ async def test_a_fact_that_is_none_leaves_the_session_as_it_was(
     book, recording, method, given, complaint
 ):
     """The error says what is wrong, the ledger hears nothing, and the next fact is taken."""
-    before, kept = recording.session, list(book.kept)
+    before, kept = recording.session, list(book.taken)
     with pytest.raises(MisuseError, match=complaint):
         await getattr(recording, method)(*given[0], **given[1])
     assert recording.session is before
-    assert book.kept == kept
+    assert book.taken == kept
     await recording.tool_returned("c", "ok")
     assert recording.session.seq == before.seq + 1
 
@@ -159,8 +163,8 @@ async def test_what_the_ledger_refuses_did_not_happen(book, recording):
     assert recording.session is before
     book.refusal = None
     await recording.user_spoke("kept")
-    assert book.kept[-1].seq == before.seq
-    assert recording.session == fold(book.kept)
+    assert book.taken[-1].seq == before.seq
+    assert recording.session == fold(book.taken)
 
 
 async def test_what_was_accepted_is_a_fact_whoever_complains(book, recording):
@@ -170,8 +174,8 @@ async def test_what_was_accepted_is_a_fact_whoever_complains(book, recording):
         await recording.user_spoke("kept")
     book.complaint = None
     await recording.user_spoke("too")
-    assert [event.seq for event in book.kept] == [0, 1, 2, 3]
-    assert recording.session == fold(book.kept)
+    assert [event.seq for event in book.taken] == [0, 1, 2, 3]
+    assert recording.session == fold(book.taken)
 
 
 @pytest.mark.parametrize(("moment", "kept"), [("accept", False), ("settle", True)])
@@ -184,10 +188,10 @@ async def test_a_fact_is_recorded_whole_or_not_at_all_where_it_is_cancelled(
         await recording.user_spoke("perhaps")
     assert scope.cancelled_caught
     assert recording.session.seq == 2 + kept
-    assert recording.session == fold(book.kept)
+    assert recording.session == fold(book.taken)
     book.cancel.clear()
     await recording.user_spoke("surely")
-    assert book.kept[-1].seq == 2 + kept
+    assert book.taken[-1].seq == 2 + kept
 
 
 @pytest.mark.parametrize("effect", ["workspace", "external"])
@@ -207,7 +211,7 @@ async def test_an_effect_that_changes_nothing_waits_for_nothing(book, recording,
 async def test_a_call_is_taken_for_one_with_an_effect_unless_said_otherwise(book, recording):
     """The careful answer is the default."""
     await recording.tool_started("c")
-    assert (book.kept[-1].effect, book.said[-1]) == ("external", "durable")
+    assert (book.taken[-1].effect, book.said[-1]) == ("external", "durable")
 
 
 async def test_an_end_is_durable(book, recording):
@@ -215,7 +219,7 @@ async def test_an_end_is_durable(book, recording):
     await recording.durable()
     assert book.said == ["durable"]
     await recording.end()
-    assert book.said == ["durable", "accept", "settle", "durable"]
+    assert book.said == ["durable", "accept", "settle", "kept"]
     assert recording.session.ended.outcome == "completed"
 
 
@@ -226,7 +230,7 @@ async def test_what_was_recorded_can_not_be_changed_afterwards(book, recording):
     await recording.scored(rewards, source="x")
     output["rows"].append(2)
     rewards["verify"] = 0.0
-    returned, scored = book.kept[-2:]
+    returned, scored = book.taken[-2:]
     assert isinstance(returned, ToolReturned)
     assert isinstance(scored, Scored)
     assert (returned.output, scored.rewards) == ({"rows": [1]}, {"verify": 1.0})
@@ -381,17 +385,17 @@ async def test_several_facts_are_accepted_without_another_between_them(book, rec
     book.said.clear()
     facts = [{"call_id": name, "output": name} for name in ("d", "c")]
     await recording.record_all(ToolReturned, facts)
-    assert [event.call_id for event in book.kept[-2:]] == ["d", "c"]
+    assert [event.call_id for event in book.taken[-2:]] == ["d", "c"]
     assert book.said == ["accept", "accept", "settle", "settle"]
-    assert recording.session == fold(book.kept)
+    assert recording.session == fold(book.taken)
 
 
 async def test_of_several_facts_all_are_kept_or_none(book, recording):
     """One that has the wrong shape keeps the others out."""
-    before = list(book.kept)
+    before = list(book.taken)
     with pytest.raises(MisuseError):
         await recording.record_all(
             ToolReturned, [{"call_id": "c", "output": "x"}, {"call_id": 5, "output": "y"}]
         )
-    assert book.kept == before
+    assert book.taken == before
     assert recording.session == fold(before)
