@@ -20,7 +20,7 @@ from hermes_run.sandboxes.fencing import VARIABLE, end_sessions, fence, marks
 from hermes_run.sandboxes.plain import open_plain
 from hermes_run.sandboxes.protocol import Command
 
-WAIT_S = 30
+WAIT_S = 240
 
 HERE = Path(__file__).parent
 """What stands for the run directory; nothing is written to it."""
@@ -224,7 +224,7 @@ async def test_processes_of_other_users_are_left_to_them(run, start):
 async def test_whatever_a_session_is_called_its_commands_have_a_mark(workspace, name):
     """Ids come from input rows."""
     async with open_plain(workspace, marks(name, HERE, name)) as sandbox:
-        finished = await sandbox.run(Command(f"echo ${VARIABLE}", timeout_s=10, limit=10**6))
+        finished = await sandbox.run(Command(f"echo ${VARIABLE}", timeout_s=240, limit=10**6))
     mark = finished.output.decode().strip()
     assert mark == marks(name, HERE, name)[VARIABLE]
     assert mark.count("/") == 1
@@ -233,7 +233,7 @@ async def test_whatever_a_session_is_called_its_commands_have_a_mark(workspace, 
 
 async def test_commands_have_a_mark_that_is_no_run_s_unless_one_is_given(sandbox):
     """What they leave behind is found by it when the sandbox is closed."""
-    finished = await sandbox.run(Command(f"echo ${VARIABLE}", timeout_s=10, limit=100))
+    finished = await sandbox.run(Command(f"echo ${VARIABLE}", timeout_s=240, limit=100))
     assert finished.output.startswith(b"sandbox/")
     assert b"@" not in finished.output
 

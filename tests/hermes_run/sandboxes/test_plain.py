@@ -23,7 +23,7 @@ LONG = "sleep 600"
 async def run(sandbox: Sandbox, line: str, **bounds: object) -> Finished:
     """Run *line*; what has a limit of ten seconds is not expected to reach it."""
     command = Command(line, **{"timeout_s": 10.0, "limit": 10_000, **bounds})
-    with anyio.fail_after(30):
+    with anyio.fail_after(240):
         return await sandbox.run(command)
 
 
@@ -98,7 +98,7 @@ async def test_there_is_nothing_to_read_and_no_terminal(sandbox):
 @needs_pidfd
 async def test_a_command_is_killed_at_its_limit_with_its_children(sandbox):
     """The whole group goes, and what was written until then stays."""
-    finished = await run(sandbox, f"{LONG} & echo $!; echo $$; wait", timeout_s=1.0)
+    finished = await run(sandbox, f"{LONG} & echo $!; echo $$; wait", timeout_s=3.0)
     assert (finished.exit_code, finished.timed_out, finished.flooded) == (None, True, False)
     child, shell = map(int, finished.output.split())
     wait_for_the_end_of(child)

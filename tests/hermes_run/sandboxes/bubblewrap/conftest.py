@@ -20,7 +20,7 @@ from hermes_run.sandboxes.protocol import Finished
 
 HOST = Path(__file__).with_name("host.py")
 NOBODY = 65534
-SECONDS = 20
+SECONDS = 240
 SECRET = "sk-the-secret-of-the-run"
 
 if sys.platform != "linux":

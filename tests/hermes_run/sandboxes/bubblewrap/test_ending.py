@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-SECONDS = 20
+SECONDS = 240
 DAEMONS = "(setsid sleep 600 &) ; nohup sleep 600 >/dev/null 2>&1 & echo started"
 
 

@@ -47,7 +47,7 @@ async def running_in(sandbox) -> list[bytes]:
 
 async def open_wall_once() -> None:
     """Open a wall and close it again."""
-    with anyio.fail_after(60):
+    with anyio.fail_after(240):
         async with open_docker_wall(ALLOWANCE, "here"):
             pass
 
@@ -317,7 +317,7 @@ async def test_a_container_of_others_that_can_not_be_removed_is_in_nobodys_way(e
 
 async def test_an_engine_that_is_not_there_at_the_end_does_not_hold_up_the_run(engine, soon):
     """What is left is removed by the next run."""
-    with anyio.fail_after(30):
+    with anyio.fail_after(240):
         async with open_docker_wall(ALLOWANCE, "here"):
             engine.faults.append(Fault(".*", DIES, times=1000))
             asked = len(engine.asked)

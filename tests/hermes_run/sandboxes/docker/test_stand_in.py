@@ -22,7 +22,7 @@ def docker(engine, tmp_path):
 
     async def docker(*arguments: str) -> subprocess.CompletedProcess[bytes]:
         argv = ["docker", "--host", engine.url, *arguments]
-        with anyio.fail_after(60):
+        with anyio.fail_after(240):
             return await anyio.run_process(argv, check=False, env=environment)
 
     return docker

@@ -252,7 +252,7 @@ def test_an_ordinary_user_has_it_too(wall):
         "    print((await probe(wall, folder, networked=False)).faults)\n"
         "    async with wall.open(Site(folder / 'workspace', folder / 'scratch')) as sandbox:\n"
         "        line = 'touch f && chmod 700 f && id -u; chmod 777 ../secret; cat ../secret'\n"
-        "        print((await sandbox.run(Command(line, 20, 10000))).output.decode())\n"
+        "        print((await sandbox.run(Command(line, 50, 10000))).output.decode())\n"
         "anyio.run(main, Path(sys.argv[1]))\n"
     )
     with made_site(reachable=True) as site:
@@ -269,7 +269,7 @@ def test_an_ordinary_user_has_it_too(wall):
             group=65534,
             extra_groups=[],
             cwd=beside,
-            timeout=60,
+            timeout=240,
         )
         mode = (beside / "secret").stat().st_mode
     assert done.stderr == ""

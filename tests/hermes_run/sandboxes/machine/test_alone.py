@@ -12,7 +12,7 @@ from hermes_run.sandboxes.machine import Machine
 from hermes_run.sandboxes.plain import open_plain
 from hermes_run.sandboxes.protocol import Command, Finished
 
-WAIT_S = 30.0
+WAIT_S = 240.0
 
 
 async def run(machine: Machine, line: str, **bounds: object) -> Finished:
@@ -102,5 +102,5 @@ async def test_without_a_wall_what_left_its_session_is_ended_too(site, session):
             line = f"{session}sleep 600 > /dev/null 2>&1 & echo $!"
             left = (await sandbox.run(Command(line, 10.0, 100, lasting=True))).output
             line = runs(left)
-            assert (await sandbox.run(Command(line, 10.0, 100))).exit_code == 0
+            assert (await sandbox.run(Command(line, 240.0, 100))).exit_code == 0
             assert (await sandbox.run(Command(line, 10.0, 100, alone=True))).exit_code != 0

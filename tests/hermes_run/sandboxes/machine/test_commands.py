@@ -21,7 +21,7 @@ from hermes_run.sandboxes.machine import Machine, open_machine
 from hermes_run.sandboxes.protocol import Command, Finished
 from hermes_run.sandboxes.wall import Allowance, Site
 
-WAIT_S = 30.0
+WAIT_S = 240.0
 
 BACKGROUND = "mkfifo gate; (read -r < gate; echo late > made) > /dev/null 2>&1 & echo $!"
 
@@ -79,7 +79,7 @@ async def test_what_another_command_leaves_ends_with_it(machine):
 
 async def test_a_lasting_command_at_its_limit_leaves_nothing(machine):
     """What did not come to its end has nothing to leave."""
-    finished = await run(machine, "sleep 600 & echo $!; wait", lasting=True, timeout_s=0.3)
+    finished = await run(machine, "sleep 600 & echo $!; wait", lasting=True, timeout_s=2.0)
     assert finished.timed_out
     await until(lambda: not is_running(int(finished.output)))
 

@@ -22,7 +22,7 @@ from hermes_run.sandboxes.processes import WALKS, turn_to_walk
 from hermes_run.sandboxes.protocol import Command, Finished
 from hermes_run.sandboxes.wall import Allowance
 
-WAIT_S = 30.0
+WAIT_S = 240.0
 
 REPORTS = "/proc/$(ps -o ppid= -p $PPID | tr -d ' ')/fd/1"
 

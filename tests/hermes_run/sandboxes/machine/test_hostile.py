@@ -16,7 +16,7 @@ from hermes_run.sandboxes.machine import Machine, open_machine
 from hermes_run.sandboxes.protocol import Command, Finished
 from hermes_run.sandboxes.wall import Allowance
 
-WAIT_S = 30.0
+WAIT_S = 240.0
 
 SUPERVISOR = "$(ps -o ppid= -p $PPID | tr -d ' ')"
 """The process above the one that looks after a command."""

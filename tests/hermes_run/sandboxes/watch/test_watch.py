@@ -170,7 +170,7 @@ async def test_a_sandbox_that_cannot_be_stopped_is_not_watched(tmp_path):
 async def test_a_watch_that_is_open_looks_by_itself(sandbox, tmp_path):
     """What is written while it is open is seen, whoever writes it."""
     greedy = sandbox()
-    with anyio.fail_after(20):
+    with anyio.fail_after(240):
         async with open_watch(Allowance(disk=2 * LEAST), tmp_path) as watch:
             with watch.over(greedy):
                 written = 0
