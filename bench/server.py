@@ -104,6 +104,8 @@ class Serving(asyncio.Protocol):
             self._transport.write(_WHOLE[pieces])
 
     def _send(self, pieces: tuple[bytes, ...], number: int, pace: float) -> None:
+        if self._transport.is_closing():  # whoever asked has left
+            return
         self._transport.write(pieces[number])
         if number + 1 < len(pieces):
             asyncio.get_running_loop().call_later(pace, self._send, pieces, number + 1, pace)

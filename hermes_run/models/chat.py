@@ -58,11 +58,13 @@ class ChatModel:
         Raises:
             EndpointError: this attempt gave no usable reply.
         """
-        endpoint = self._endpoint
-        content = wire.body(request, stream=endpoint.stream, capture=endpoint.capture)
+        endpoint, path = self._endpoint, self._path(request.model)
+        body = wire.body(request, stream=endpoint.stream, capture=endpoint.capture)
+        receiving = self._receive(path, body, exchange)
+        del body  # whoever waits for a reply need not keep what it is a reply to
         with exchange.judged():
             with exchange.waiting():
-                await self._receive(self._path(request.model), content, exchange)
+                await receiving
             return exchange.reply()
 
     def _path(self, model: str) -> str:
@@ -77,6 +79,7 @@ class ChatModel:
 
     async def _receive(self, path: str, content: bytes, exchange: Exchange) -> None:
         response = await self._posting.post(path, content)
+        del content
         async with aclosing(response), aclosing(pieces(response)) as arriving:
             exchange.request_id = response.headers.get("x-request-id")
             async for piece in arriving:

@@ -67,6 +67,7 @@ class Posting:
         response = await self._http.send(request, stream=True)
         if not response.is_success:
             raise await _refusal(response)
+        response.request = first  # its own has the body, which may be large
         return response
 
 
