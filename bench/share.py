@@ -10,6 +10,11 @@ records in turn, and prints milliseconds of CPU a session for each, threads incl
 
 The recorder's share is (on - off) / on. Facts are born, checked and folded with each of them: the
 fold is what the loop decides by, and it would be there without any record.
+
+What counts is a run that fills its core, with many sessions of which each gets a chunk at a time:
+there the window gathers what they bring, and what the recorder takes is missing elsewhere. A run
+that mostly waits for its model, *at leisure*, commits as often and has fewer facts to share that,
+on a processor that has nothing else to do.
 """
 
 from __future__ import annotations
@@ -20,13 +25,13 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from statistics import median
 from typing import Any, TypeAlias
 
 import aiofiles
 import anyio
+import msgspec
 
-from bench.answer import Answer, arguments, at_most, ratios, tell
+from bench.answer import Answer, Figure, arguments, at_most, ratios, tell
 from bench.server import CHUNKS, Server, open_server
 from bench.sessions import (
     LOOKUP,
@@ -56,9 +61,12 @@ from recorder.run_directory import JOURNAL, RunDirectory, open_new
 from recorder.session import Session
 
 BUDGET = 0.05
-CONCURRENCY = 64
-ROUNDS = 8
-"""Bursts of each record in a repeat, in turn: what else the machine does then meets all alike."""
+CONCURRENCY, QUICK = 64, 4
+MANY = 3
+"""So many times as many sessions fill a core."""
+
+BURST = 2
+"""Sessions for each place in a burst: its beginning and its end should count little."""
 
 
 class NoRows(Record):
@@ -138,84 +146,108 @@ async def open_client(
         yield await stack.enter_async_context(driving(run, prompts, source))
 
 
-async def measure(server: Server, concurrency: int, repeats: int, rounds: int) -> Answer:
-    """Measure every kind of record in turn, again and again."""
-    url = server.url(TURNS, pace(concurrency))
+class Load(msgspec.Struct, frozen=True):
+    """So many sessions at once and in a burst, and the seconds between chunks."""
+
+    name: str
+    concurrency: int
+    sessions: int
+    pace_s: float
+
+
+class Spent(msgspec.Struct, frozen=True):
+    """Milliseconds a session by record, one a repeat, and how busy client and server were."""
+
+    costs: dict[str, list[float]]
+    checks: dict[str, Any]
+
+
+async def measure(server: Server, load: Load, repeats: int) -> Spent:
+    """Measure every kind of record in turn, again and again.
+
+    Each repeat begins with another one, so that none is always measured after the same.
+    """
+    url = server.url(TURNS, load.pace_s)
     spent: dict[str, list[float]] = {name: [] for name in KINDS}
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         clients = {
             name: await stack.enter_async_context(
-                open_client(kind, url, concurrency, folder / name.replace(" ", "_"))
+                open_client(kind, url, load.concurrency, folder / name.replace(" ", "_"))
             )
             for name, kind in KINDS.items()
         }
         for client in clients.values():
-            await client.run(2 * concurrency)  # connections, imports, and the requests' slow start
-        began, used = time.perf_counter(), server.cpu_s()
+            await client.run(2 * load.concurrency)  # connections, and the requests' slow start
+        began, used, mine = time.perf_counter(), server.cpu_s(), time.process_time()
+        names = deque(clients)
         for _ in range(repeats):
-            for name, cost in (await _once(clients, concurrency, rounds)).items():
-                spent[name].append(cost)
-        busy = (server.cpu_s() - used) / (time.perf_counter() - began)
-    checks = {
-        "most": {name: client.most for name, client in clients.items()},
-        "server_busy": round(busy, 2),
-        "sessions_each": concurrency * rounds * repeats,
-    }
-    return _answer(spent, concurrency, checks)
+            for name in names:
+                spent[name].append(await spend(clients[name], load.sessions))
+            names.rotate(1)
+        passed = time.perf_counter() - began
+        checks = {
+            "most": {name: client.most for name, client in clients.items()},
+            "busy": round((time.process_time() - mine) / passed, 2),
+            "server_busy": round((server.cpu_s() - used) / passed, 2),
+        }
+    return Spent(spent, checks)
 
 
-async def _once(clients: dict[str, Client], concurrency: int, rounds: int) -> dict[str, float]:
-    """Give what a session costs with each client: the median of so many rounds of bursts.
-
-    Each round begins with another client, so that none is always measured after the same one.
-    """
-    costs: dict[str, list[float]] = {name: [] for name in clients}
-    names = deque(clients)
-    for _ in range(rounds):
-        for name in names:
-            costs[name].append(await spend(clients[name], concurrency))
-        names.rotate(1)
-    return {name: median(found) for name, found in costs.items()}
-
-
-def _answer(spent: dict[str, list[float]], concurrency: int, checks: dict[str, Any]) -> Answer:
-    on, journal, off = spent["on"], spent["journal only"], spent["off"]
+def figures(load: Load, costs: dict[str, list[float]], budget: float | None) -> list[Figure]:
+    """Say what was found under one load."""
+    on, journal, off = costs["on"], costs["journal only"], costs["off"]
 
     def share(more: list[float], less: list[float], of: list[float]) -> list[float]:
         return ratios([one - other for one, other in zip(more, less, strict=True)], of)
 
-    return Answer(
-        bench="share",
-        repeats=len(on),
-        inputs={
-            "concurrency": concurrency,
-            "turns": TURNS,
-            "chunks": CHUNKS,
-            "result_bytes": len(RESULT),
-            "window_s": 0.05,
-        },
-        figures=(
-            at_most("recorder's share of the CPU", "", share(on, off, on), BUDGET),
-            at_most("of it the journal", "", share(journal, off, on)),
-            at_most("of it the rows", "", share(on, journal, on)),
-            at_most(
-                "share with bare aiofiles", "", share(spent["aiofiles"], off, spent["aiofiles"])
-            ),
-            *(at_most(f"session, {name}", "ms", cost) for name, cost in spent.items()),
-        ),
-        checks=checks,
+    bare = costs["aiofiles"]
+    return [
+        at_most(f"recorder's share of the CPU, {load.name}", "", share(on, off, on), budget),
+        at_most(f"of it the journal, {load.name}", "", share(journal, off, on)),
+        at_most(f"of it the rows, {load.name}", "", share(on, journal, on)),
+        at_most(f"share with bare aiofiles, {load.name}", "", share(bare, off, bare)),
+        *(at_most(f"session, {name}, {load.name}", "ms", cost) for name, cost in costs.items()),
+    ]
+
+
+def loads(*, quick: bool) -> tuple[Load, Load]:
+    """Give what is to be measured; the first is what counts."""
+    few = QUICK if quick else CONCURRENCY
+    many, pace_s = MANY * few, pace(few)
+    return (
+        Load("core full", many, BURST * many, pace_s),
+        Load("at leisure", few, BURST * few, pace_s),
     )
 
 
 def main() -> None:
     """Measure and print."""
     options = arguments(__doc__, repeats=5).parse_args()
-    repeats, concurrency, rounds = options.repeats, CONCURRENCY, ROUNDS
-    if options.quick:
-        repeats, concurrency, rounds = min(2, repeats), 4, 1
+    repeats = min(2, options.repeats) if options.quick else options.repeats
+    found: list[Figure] = []
+    checks: dict[str, Any] = {}
+    asked = loads(quick=options.quick)
     with open_server() as server:
-        tell(anyio.run(measure, server, concurrency, repeats, rounds))
+        for load, budget in zip(asked, (BUDGET, None), strict=True):
+            spent = anyio.run(measure, server, load, repeats)
+            found += figures(load, spent.costs, budget)
+            checks[load.name] = spent.checks
+    tell(
+        Answer(
+            bench="share",
+            repeats=repeats,
+            inputs={
+                "loads": msgspec.to_builtins(asked),
+                "turns": TURNS,
+                "chunks": CHUNKS,
+                "result_bytes": len(RESULT),
+                "window_s": 0.05,
+            },
+            figures=tuple(found),
+            checks=checks,
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -54,9 +54,9 @@ async def test_rows_of_many_tasks_stay_whole(tmp_path, disk):
 class Held(Disk):
     """A disk that writes nothing until it is let; ``writes`` is what came in one piece."""
 
-    def __init__(self):
+    def __init__(self, refusal: OSError | None = None):
         self.writes, self.begun, self.let = [], threading.Event(), threading.Event()
-        self.refusal = None
+        self.refusal = refusal
 
     def write(self, descriptor, content):
         """Wait, and write or refuse."""
@@ -139,8 +139,7 @@ async def test_who_is_cancelled_before_its_row_is_taken_leaves_no_trace(tmp_path
 
 async def test_rows_that_are_refused_together_are_an_error_for_each(tmp_path):
     """Nobody waits for ever, and nobody takes it for written."""
-    disk, refused = Held(), []
-    disk.refusal = OSError(errno.EIO, "broken")
+    disk, refused = Held(OSError(errno.EIO, "broken")), []
     async with files.open_rows(tmp_path / "rows.jsonl", disk) as rows:
 
         async def append(row):

@@ -96,7 +96,9 @@ async def throttled(
         yield await stack.enter_async_context(open_throttled(ways, gate, brake))
 
 
-async def run(model: Throttled[OwnDoor], sessions: int, turns: int = 1, tries: int = 1000) -> Counter[str]:
+async def run(
+    model: Throttled[OwnDoor], sessions: int, turns: int = 1, tries: int = 1000
+) -> Counter[str]:
     """Ask from so many sessions at once, again after a failure that passes; gives what came."""
     came: Counter[str] = Counter()
 
