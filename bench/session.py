@@ -1,12 +1,13 @@
 """What a whole session of four turns costs in CPU, over HTTP, with a tool in this process.
 
 ``python -m bench.session`` asks a server in another process for 20 chunks a turn and runs a tool
-after each turn but the last. *Ours* is the real engine: journal with a sync a window, rows,
-statistics, a workspace a session. *Bare* is the loop that everybody writes first on the openai SDK,
-with one JSON line a session; on the SDK's aiohttp transport, and with few sessions also on its
-default one, whose pool takes longer the more connections it has. Figures are milliseconds of CPU a
-session, threads included, in interleaved bursts after a warm-up of each side, and ours divided by
-the bare loop's.
+after each turn but the last. *Ours* is the real engine: journal with a sync a window, rows and
+statistics. Its tool has no use for a workspace, so the session has none; *with a workspace* it has,
+and a folder as its sandbox, which no command is run in. *Bare* is the loop that everybody writes
+first on the openai SDK, with one JSON line a session; on the SDK's aiohttp transport, and with few
+sessions also on its default one, whose pool takes longer the more connections it has. Figures are
+milliseconds of CPU a session, threads included, in interleaved bursts after a warm-up of each side,
+and ours divided by the bare loop's.
 
 Chunks are paced, so that a client that keeps up gets each for itself, as from a model that takes
 its time; *at once* is the same without a pause, as a very fast model behind a proxy would send.
@@ -29,7 +30,7 @@ from openai import DefaultAioHttpClient, DefaultAsyncHttpxClient
 
 from bench.answer import Answer, Curve, Figure, arguments, at_most, ratios, tell
 from bench.server import CHUNKS, Server, open_server
-from bench.sessions import TURNS, Client, open_bare, open_ours, pace, spend
+from bench.sessions import LOOK_AROUND, TURNS, Client, open_bare, open_ours, pace, spend
 
 BUDGETS = {64: 10.0, 1000: 12.5}
 """Milliseconds a session, by how many run at once."""
@@ -77,6 +78,7 @@ async def measure(cell: Cell, server: Server, repeats: int) -> Measured:
             opening["bare_default"] = open_bare(
                 DefaultAsyncHttpxClient, url, cell.concurrency, folder / "default.jsonl"
             )
+            opening["in_folder"] = open_ours(url, cell.concurrency, folder / "working", LOOK_AROUND)
         clients = {name: await stack.enter_async_context(one) for name, one in opening.items()}
         for client in clients.values():
             await client.run(cell.concurrency)  # connections, imports, and the requests' slow start
@@ -105,7 +107,9 @@ def figures_of(measured: Measured) -> list[Figure]:
     cell, spent = measured.cell, measured.spent
     budget = BUDGETS.get(cell.concurrency) if cell.pace_s else None
     made = [at_most(f"session {cell.name}", "ms", spent["ours"], budget)]
-    for name in (each for each in spent if each != "ours"):
+    if "in_folder" in spent:
+        made.append(at_most(f"session with a workspace {cell.name}", "ms", spent["in_folder"]))
+    for name in (each for each in spent if each.startswith("bare")):
         label = "bare SDK" if name == "bare" else "bare SDK, default transport"
         made.append(at_most(f"{label} {cell.name}", "ms", spent[name]))
         parts = ratios(spent["ours"], spent[name])

@@ -21,13 +21,14 @@ from anyio.abc import ObjectReceiveStream, ObjectSendStream
 from openai import AsyncOpenAI
 
 from bench.server import TOOL
-from hermes_run import tool
+from hermes_run import Context, tool
 from hermes_run.config import Settings
 from hermes_run.models.source import Source, open_source
 from hermes_run.prompts import Prompt, Reading, Reject
 from hermes_run.run import Run, open_run
 from hermes_run.throttle.gate import Gate
 from hermes_run.tools.opening import open_stock
+from hermes_run.tools.tool import Tool
 from recorder.json_text import encode
 from recorder.session import Session
 from recorder.steps import Step
@@ -48,7 +49,14 @@ async def lookup(text: str) -> str:
     return RESULT if text else ""
 
 
+async def look_around(text: str, context: Context) -> str:
+    """Look something up; whoever takes a context has a workspace and a sandbox."""
+    del context
+    return RESULT if text else ""
+
+
 LOOKUP = tool(effect="pure")(lookup)
+LOOK_AROUND = tool(effect="pure", name=TOOL)(look_around)
 
 
 class Client(Protocol):
@@ -157,11 +165,13 @@ def settings_for(url: str, concurrency: int) -> Settings:
 
 
 @asynccontextmanager
-async def open_ours(url: str, concurrency: int, folder: Path) -> AsyncGenerator[Client]:
+async def open_ours(
+    url: str, concurrency: int, folder: Path, tool: Tool = LOOKUP
+) -> AsyncGenerator[Client]:
     """Open a run in *folder* as ``run_many`` does."""
     settings, prompts = settings_for(url, concurrency), Prompts()
     async with AsyncExitStack() as stack:
-        stock = await stack.enter_async_context(open_stock(settings, [LOOKUP]))
+        stock = await stack.enter_async_context(open_stock(settings, [tool]))
         source = await stack.enter_async_context(open_source(settings))
         run = await stack.enter_async_context(
             open_run(folder, prompts.rows(), settings, source, stock.shelf)

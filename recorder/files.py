@@ -16,6 +16,7 @@ from pathlib import Path
 
 import aiofiles
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 
 from recorder.disk import FULL, Disk, write_all
@@ -111,6 +112,7 @@ class Rows:
 
     async def _append_all(self) -> OSError | None:
         """Append all rows that are offered; gives why there was no room, if that may change."""
+        await anyio.lowlevel.checkpoint()  # one commit ends many sessions: let all offer theirs
         offered, self._written = list(self._offered), anyio.Event()
         full, error = None, None
         try:

@@ -94,6 +94,16 @@ async def test_rows_that_come_while_one_is_written_are_written_together(tmp_path
     assert disk.writes == [b"first\n", b"0\n1\n2\n3\n4\n"]
 
 
+async def test_rows_that_come_at_once_are_written_together(tmp_path, disk):
+    """As many sessions end with one commit."""
+    async with files.open_rows(tmp_path / "rows.jsonl", disk) as rows:
+        async with anyio.create_task_group() as tasks:
+            for number in range(5):
+                tasks.start_soon(rows.append, b"%d\n" % number)
+        assert disk.calls.count("write") == 1
+    assert (tmp_path / "rows.jsonl").read_bytes() == b"0\n1\n2\n3\n4\n"
+
+
 async def test_who_is_cancelled_while_its_row_is_written_has_written_it(tmp_path):
     """Else it would be written again, and stand there twice."""
     disk, ended = Held(), []
