@@ -19,8 +19,9 @@ import msgspec
 from hermes_run.errors import UsageError
 from hermes_run.occurrences import Occurrences
 from recorder import files
-from recorder.errors import FormatError
+from recorder.errors import FormatError, MisuseError
 from recorder.formats import load
+from recorder.given import refuse_deeper
 from recorder.json_text import canonical, decode
 from recorder.messages import Json, Message
 from recorder.steps import Turn, pair
@@ -98,8 +99,10 @@ class Reading:
         """Read one row; gives what is wrong with it where it can't be used."""
         index, self._rows = self._rows, self._rows + 1
         try:
-            return self.prompt(index, line, decode(content.removeprefix(b"\xef\xbb\xbf")))
-        except (msgspec.ValidationError, FormatError, UsageError) as error:
+            document = decode(content.removeprefix(b"\xef\xbb\xbf"))
+            refuse_deeper(document)
+            return self.prompt(index, line, document)
+        except (msgspec.ValidationError, FormatError, MisuseError, UsageError) as error:
             reason = str(error)
         except ValueError as error:
             reason = f"not JSON: {error}"

@@ -96,17 +96,22 @@ def plain(value: Json) -> Json:
         return value
     document = encode(value)
     copy = decode(document)
-    if document.count(b"[") + document.count(b"{") > DEEPEST and _is_deeper(copy, DEEPEST):
-        raise MisuseError(f"a value is nested more than {DEEPEST} levels deep")
+    if document.count(b"[") + document.count(b"{") > DEEPEST:
+        refuse_deeper(copy)
     return copy
 
 
-def _is_deeper(value: Json, levels: int) -> bool:
-    """Whether more than *levels* containers stand in one another; looks level by level."""
+def refuse_deeper(value: Json) -> None:
+    """Refuse what no reader need cope with; looks level by level.
+
+    Raises:
+        MisuseError: more than :data:`DEEPEST` containers stand in one another.
+    """
     level = [value]
-    for _ in range(levels):
+    for _ in range(DEEPEST):
         level = [inner for outer in level for inner in _containers(outer)]
-    return bool(level)
+    if level:
+        raise MisuseError(f"a value is nested more than {DEEPEST} levels deep")
 
 
 def _containers(value: Json) -> list[Json]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import aclosing
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def make_order(prompts: Path, settings: Settings) -> Order:
         RunLockedError: it is going on.
     """
     check_file(prompts)
-    allow_open_files(settings.concurrency)
+    allow_open_files(math.ceil(settings.concurrency / settings.workers))
     read_prices(settings.prices)
     directory = name_run(settings, prompts.stem[:_STEM])
     _refuse_a_run(directory)

@@ -85,7 +85,8 @@ class Uids:
 
     def _draw(self, register: int | None) -> int:
         """Choose any uid that is free and that can be locked."""
-        fresh = time.monotonic() - self._looked_at <= LOOK_S
+        # Without locks nobody tells what other runs have taken since.
+        fresh = register is not None and time.monotonic() - self._looked_at <= LOOK_S
         uid = _pick(self._free, register) if fresh else None
         if uid is None:
             self._looked_at = time.monotonic()

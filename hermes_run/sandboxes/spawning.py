@@ -77,7 +77,12 @@ def spawn(wanted: Spawn) -> subprocess.Popen[bytes]:
     Raises:
         OSError: that is not possible.
     """
-    return _starter().start(wanted)
+    with _first:  # of several threads that come first, only one makes it
+        starter = _starter()
+    return starter.start(wanted)
+
+
+_first = threading.Lock()
 
 
 @functools.cache

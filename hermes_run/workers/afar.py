@@ -35,6 +35,7 @@ from recorder.journal import Journal
 from recorder.json_text import decode
 from recorder.messages import Usage
 from recorder.standing import Standings
+from recorder.statistics import StatisticsFold
 
 SEND_S = 0.05
 """How often the head hears of what is durable, in seconds."""
@@ -147,20 +148,22 @@ def _entered(permit: Permit) -> int:
     return cast("Numbered", permit).entered
 
 
-class Shipping:
-    """A sink that tells the head of every fact when it is durable, in order.
+class Shipping(StatisticsFold):
+    """Stands where statistics are kept, and tells the head of every fact when it is durable.
 
-    So whatever the head has counted is in the journal, also when this process is killed.
+    So the head hears of each that was accepted, whatever became of whoever recorded it, and what it
+    has counted is in the journal, also when this process is killed.
     """
 
     def __init__(self, journal: Journal, link: Link) -> None:
+        super().__init__()
         self.sending = anyio.CancelScope()
         self._journal = journal
         self._link = link
         self._kept: deque[tuple[int, Event]] = deque()
         self._told = -float("inf")
 
-    async def __call__(self, event: Event) -> None:
+    def add(self, event: Event) -> None:
         """Keep what is counted of *event* until it is durable."""
         self._kept.append((self._journal.statistics().accepted, counted(event)))
 

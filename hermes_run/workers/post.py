@@ -144,6 +144,7 @@ class Post:
             case GivenUp(entered):
                 if waiter := self._waiters.pop(entered, None):
                     door.withdraw(waiter)
+                    waiter.woken.set()  # nobody waits for it any more
             case Told(lane, heard):
                 door.heard(lane, heard)
             case _:

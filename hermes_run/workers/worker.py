@@ -84,7 +84,8 @@ async def _run_all(link: Link, begin: Begin) -> list[str]:
         plan = await stack.enter_async_context(_open(link, begin, rows, known))
         stack.enter_context(complaints.written_to(plan.log))
         rows.shipping = shipping = Shipping(plan.record.journal, link)
-        plan.record.send_also_to(shipping)
+        plan.record.statistics = shipping  # the head counts, and has to hear of every fact
+        shipping.send()  # from here on it has begun
         draw = DistantDraw(link, Fitting(settings, stock.shelf), known)
         stack.enter_context(collecting_seldom())
         async with beside(shipping.keep_sending):

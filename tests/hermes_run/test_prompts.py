@@ -95,6 +95,7 @@ def test_a_given_history_keeps_its_calls_and_results():
         (b'{"prompt": "x", "toolsets": "file"}', "toolsets"),
         (b"[" * 100_000, "not JSON"),
         (b"\xff\xfe", "not JSON"),
+        (b'{"prompt": "x", "a": ' + b"[" * 200 + b"]" * 200 + b"}", "128 levels"),
     ],
 )
 def test_a_row_that_cannot_be_used_is_refused_with_a_reason(content: bytes, reason: str):

@@ -33,6 +33,13 @@ async def touch(context: Context) -> str:
         os.kill(os.getpid(), signal.SIGKILL)
     return "touched"
 
+@tool(effect="workspace")
+async def leave(context: Context) -> str:
+    """End whoever runs this, in one session, as libraries do that can't go on."""
+    if context.session == "poison-0":
+        os._exit(3)
+    return "left"
+
 @tool(effect="read")
 async def held() -> str:
     """Say what a process has open that is started here, as carelessly as can be."""
@@ -77,6 +84,23 @@ def test_a_session_that_kills_its_worker_ends_and_takes_nobody_with_it(
     }
     assert (ends["poison-0"].reason, deaths()) == (POISON, 4)
     assert set(rows) == set(past.sessions)
+    sound()
+
+
+@pytest.mark.slow
+def test_a_worker_that_leaves_as_soon_as_it_works_is_replaced(
+    endpoint, process, own, look_at, sound
+):
+    """It had begun: that is no reason to take it for one that can not start."""
+    names = ["poison", "good"]
+    endpoint.first = Turn("", calls=(Call("leave", "{}"),))
+    running = process(*own(endpoint, names, "leave"))
+    out, err = running.communicate(timeout=120)
+    assert (running.returncode, out) == (3, "runs/mine\n"), err
+    past, _ = look_at("runs/mine")
+    ends = {name: events[-1].outcome for name, events in past.sessions.items()}
+    assert ends == {"poison-0": "tool_error", "good-0": "completed"}
+    assert "it ended with exit code 3" in (RUN / "run.log").read_text()
     sound()
 
 
