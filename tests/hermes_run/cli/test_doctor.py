@@ -149,6 +149,6 @@ def test_an_interrupt_ends_it_at_once(process, misbehaving):
         assert running.poll() is None
         time.sleep(0.01)
     running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=60)
+    out, err = running.communicate(timeout=240)
     assert (running.returncode, out) == (130, "")
     assert err == "hermes-run: stopped; nothing was written.\n"
