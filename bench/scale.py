@@ -10,7 +10,7 @@ neither starting processes nor the last few are in it. The machine has to have t
 
 The *curve* is replies a second against sessions at once, in one process, from a model that takes
 half a second for a reply. It grows with the sessions until the processor is full: the knee is the
-last point that is within a tenth of a straight line.
+last point that is within a fifth of a straight line.
 """
 
 from __future__ import annotations
@@ -43,14 +43,18 @@ from recorder.events import Event, SessionEnded
 from recorder.json_text import encode
 
 CONCURRENCY = 64
-SESSIONS = 960
+SESSIONS = 3200
 FROM, TO = 0.25, 0.9
 """The part of a run in which sessions are counted."""
 
 FLOOR = 1.8
 CURVE = (1, 8, 32, 64, 128, 256, 512, 1000, 2000)
 REPLY_S = 0.5
-STRAIGHT = 0.9
+STRAIGHT = 0.8
+BURST, LEAST = 4, 512
+"""Sessions for each place in a burst, where these are not more than so many or than the places:
+replies take unequally long, and the last few sessions of a burst have places beside them empty."""
+
 REPEATS_OF_CURVE = 2
 """A point of the curve takes long, and only its shape is looked at."""
 
@@ -185,12 +189,13 @@ async def pace_at(concurrency: int, server: Server, repeats: int, folder: Path) 
     """Give replies a second with so many sessions at once, after a warm-up."""
     url = server.url(TURNS, REPLY_S / CHUNKS)
     found: list[float] = []
+    sessions = max(concurrency, min(BURST * concurrency, LEAST))
     async with open_ours(url, concurrency, folder) as ours:
         await ours.run(concurrency)
         for _ in range(repeats):
             begun = time.monotonic()
-            await ours.run(concurrency)
-            found.append(concurrency * TURNS / (time.monotonic() - begun))
+            await ours.run(sessions)
+            found.append(sessions * TURNS / (time.monotonic() - begun))
     return median(found)
 
 
