@@ -63,9 +63,10 @@ class Follower:
         """
         place = self._places.setdefault(path.name, _Place())
         for line in lines(path, place.offset, place.number):
-            grown, place.unfinished = len(line.content) != place.unfinished, len(line.content)
-            if not line.complete and (is_last or grown):
+            if not line.complete and (is_last or len(line.content) != place.unfinished):
+                place.unfinished = len(line.content)
                 return
+            place.unfinished = 0
             place.offset += len(line.content) + line.complete
             place.number = line.number
             found = read_line(path.name, line)

@@ -72,6 +72,20 @@ def test_a_line_of_an_earlier_segment_is_waited_for_while_it_grows(tmp_path, sai
     assert follower.torn == []
 
 
+def test_an_unfinished_line_is_not_taken_for_one_because_of_the_one_before_it(tmp_path, said):
+    """As long as that was, but new: it may still grow."""
+    path = tmp_path / "00000-a.jsonl"
+    (tmp_path / "00001-b.jsonl").write_bytes(frame(OPENED))
+    whole = frame(OPENED) + frame(said(0)) + frame(said(1)) + frame(said(2))
+    assert len(frame(said(1))) == len(frame(said(2)))
+    path.write_bytes(whole[:-1])
+    follower = Follower(tmp_path)
+    assert told(follower) == [said(0), said(1)]
+    path.write_bytes(whole)
+    assert told(follower) == [said(2)]
+    assert follower.torn == []
+
+
 def test_a_line_that_is_finished_while_it_is_read_is_no_two_lines(tmp_path, said):
     """Who reads once sees the beginning, as a tail; the rest is no line of its own."""
     path = tmp_path / "00000-me.jsonl"
