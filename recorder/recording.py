@@ -32,7 +32,7 @@ from recorder.messages import (
     ToolCall,
     Usage,
 )
-from recorder.session import Growing, Session, apply
+from recorder.session import Growing, Session, apply, fold
 
 Kind = TypeVar("Kind", bound=Known)
 
@@ -144,18 +144,18 @@ class Recording:
             JournalError: the record can't be written any more.
         """
         async with self._turn:
-            before = self.session
-            checked, events = Growing(before), list[Kind]()
+            before, accepted = self.session, 0
+            growing, events = Growing(before), list[Kind]()
             for seq, fields in enumerate(facts, start=before.seq):
                 events.append(_born(before.id, seq, kind, fields))
-                checked.add(events[-1])
-            accepted = Growing(before)
+                growing.add(events[-1])
             try:
                 for event in events:
                     await self._ledger.accept(event)
-                    accepted.add(event)
+                    accepted += 1
             finally:
-                self.session = accepted.session()
+                is_whole = accepted == len(events)
+                self.session = growing.session() if is_whole else fold(events[:accepted], before)
             for event in events:
                 await self._ledger.settle(event)
 
