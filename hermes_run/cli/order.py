@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import aclosing
 from pathlib import Path
 
@@ -49,7 +48,7 @@ def make_order(prompts: Path, settings: Settings) -> Order:
         RunLockedError: it is going on.
     """
     check_file(prompts)
-    allow_open_files(math.ceil(settings.concurrency / settings.workers))
+    allow_open_files(settings.concurrency, settings.workers)
     read_prices(settings.prices)
     directory = name_run(settings, prompts.stem[:_STEM])
     _refuse_a_run(directory)

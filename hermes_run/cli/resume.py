@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Generator, Mapping
 from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
 from pathlib import Path
@@ -87,7 +86,7 @@ def _check(directory: Path, settings: Settings) -> None:
         UsageError: the text names the option and what to type.
     """
     check(settings)
-    allow_open_files(math.ceil(settings.concurrency / settings.workers))
+    allow_open_files(settings.concurrency, settings.workers)
     read_prices(settings.prices)
     if settings.dry_run:
         raise UsageError(f"resume has no --dry-run; what is left: `hermes-run status {directory}`")

@@ -67,7 +67,7 @@ class Channel:
             content = pickle.dumps(unsent, pickle.HIGHEST_PROTOCOL)
             await self._stream.send(_HEAD.pack(len(content)) + content)
 
-    def _next(self) -> memoryview | None:
+    def _next(self) -> bytes | None:
         unread = self._unread
         if len(unread) < _HEAD.size:
             return None
@@ -75,7 +75,7 @@ class Channel:
         end = _HEAD.size + size
         if len(unread) < end:
             return None
-        content = memoryview(bytes(unread[_HEAD.size : end]))
+        content = bytes(unread[_HEAD.size : end])
         del unread[:end]
         return content
 
