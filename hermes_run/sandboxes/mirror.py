@@ -227,11 +227,6 @@ async def restore_mirror(mirror: Mirror, seq: int) -> bool:
     return await to_thread.run_sync(_restore_before, mirror, seq, limiter=_turns())
 
 
-async def remove_mirror(mirror: Mirror) -> None:
-    """Do what :meth:`Mirror.remove` does, in a thread."""
-    await to_thread.run_sync(mirror.remove, limiter=_turns())
-
-
 @functools.cache
 def boot_id() -> str:
     """Name this boot of the machine."""

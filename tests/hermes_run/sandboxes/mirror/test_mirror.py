@@ -21,7 +21,6 @@ from hermes_run.sandboxes.mirror import (
     PACK,
     Mirror,
     boot_id,
-    remove_mirror,
     restore_mirror,
     update_mirror,
 )
@@ -238,8 +237,8 @@ async def test_many_workspaces_are_mirrored_restored_and_let_go_at_once(tmp_path
         assert not (mirror.workspace / "file").exists()
         assert await restore_mirror(mirror, 5)
         assert (mirror.workspace / "file").read_text() == str(number)
-        await remove_mirror(mirror)
-        await remove_mirror(mirror)
+        mirror.remove()
+        mirror.remove()
         assert not mirror.folder.exists()
 
     async with anyio.create_task_group() as group:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from hermes_run.sandboxes.mirror import BESIDE, Mirror, remove_mirror, restore_mirror, update_mirror
+from hermes_run.sandboxes.mirror import BESIDE, Mirror, restore_mirror, update_mirror
 
 
 @pytest.fixture
@@ -55,5 +55,5 @@ async def test_an_older_copy_of_temporary_files_is_not_put_back(twofold):
 async def test_nothing_is_left_of_either_copy(twofold):
     """Both are in one folder."""
     assert await update_mirror(twofold, 3)
-    await remove_mirror(twofold)
+    twofold.remove()
     assert not twofold.folder.exists()
