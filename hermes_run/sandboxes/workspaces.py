@@ -38,19 +38,6 @@ REMOVAL_S = 300.0
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-async def prepare(folder: Path, source: Path | str | Mapping[str, str] | None) -> None:
-    """Make *folder*, which must not be there yet, with a copy of *source* in it.
-
-    *source* is a folder, or file contents by their relative paths. Links are copied as links;
-    sockets, FIFOs and devices are left out, and so are the set-uid and set-gid bits of files.
-
-    Raises:
-        UsageError: *source* is no folder, or a path in it leads out or can't be made.
-        SandboxError: *folder* can't be made.
-    """
-    await to_thread.run_sync(make_tree, folder, source)
-
-
 async def remove(folder: Path) -> None:
     """Remove *folder* and all that is in it; one that is not there is removed already.
 
@@ -60,24 +47,15 @@ async def remove(folder: Path) -> None:
     await to_thread.run_sync(remove_tree, folder)
 
 
-async def strip(folder: Path) -> None:
-    """Take from the files of a folder that stays what would make them more than files.
-
-    Set-uid and set-gid bits go, and so do sockets, FIFOs and devices; everything in it is its
-    owner's to read, and root's again where a session of root had another user for it. One that is
-    not there has nothing to lose.
-
-    Raises:
-        SandboxError: something in it can't be changed.
-    """
-    await to_thread.run_sync(strip_tree, folder)
-
-
 def make_tree(folder: Path, source: Path | str | Mapping[str, str] | None) -> None:
-    """Do what :func:`prepare` does, and block meanwhile.
+    """Make *folder*, which must not be there yet, with a copy of *source* in it; this blocks.
+
+    *source* is a folder, or file contents by their relative paths. Links are copied as links;
+    sockets, FIFOs and devices are left out, and so are the set-uid and set-gid bits of files.
 
     Raises:
-        UsageError, SandboxError: see :func:`prepare`.
+        UsageError: *source* is no folder, or a path in it leads out or can't be made.
+        SandboxError: *folder* can't be made.
     """
     if isinstance(source, (str, Path)):
         _check_source(Path(source), folder)
@@ -189,7 +167,11 @@ def remove_tree(folder: Path) -> None:
 
 
 def strip_tree(folder: Path) -> None:
-    """Do what :func:`strip` does, and block meanwhile.
+    """Take from the files of a folder that stays what would make them more than files; this blocks.
+
+    Set-uid and set-gid bits go, and so do sockets, FIFOs and devices; everything in it is its
+    owner's to read, and root's again where a session of root had another user for it. One that is
+    not there has nothing to lose.
 
     Raises:
         SandboxError: something in it can't be changed.

@@ -14,7 +14,7 @@ import pytest
 from hermes_run.errors import SandboxError, UsageError
 from hermes_run.sandboxes import workspaces
 from hermes_run.sandboxes.ownership import UIDS
-from hermes_run.sandboxes.workspaces import prepare, remove, strip
+from hermes_run.sandboxes.workspaces import make_tree, remove, strip_tree
 
 
 @pytest.fixture
@@ -57,18 +57,18 @@ def content(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in files}
 
 
-async def test_a_workspace_is_empty_and_private_without_a_source(folder):
+def test_a_workspace_is_empty_and_private_without_a_source(folder):
     """Nobody but its owner looks into it."""
-    await prepare(folder, None)
+    make_tree(folder, None)
     assert list(folder.iterdir()) == []
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
 
 
-async def test_a_workspace_is_made_from_a_map_of_files(folder):
+def test_a_workspace_is_made_from_a_map_of_files(folder):
     """Folders are made on the way, and any text can be in a file."""
     files = {"a.txt": "é\n", "deep/er/b": "", "c": "half \ud800"}
-    await prepare(folder, files)
+    make_tree(folder, files)
     assert (folder / "a.txt").read_text() == "é\n"
     assert (folder / "deep/er/b").read_text() == ""
     assert (folder / "c").read_bytes() == b"half \xed\xa0\x80"
@@ -88,23 +88,23 @@ async def test_a_workspace_is_made_from_a_map_of_files(folder):
         ({"n" * 300: "x"}, "too long"),
     ],
 )
-async def test_a_file_that_cannot_be_in_the_workspace_is_named(folder, files, text):
+def test_a_file_that_cannot_be_in_the_workspace_is_named(folder, files, text):
     """Nothing is made outside, and nothing is left inside."""
     with pytest.raises(UsageError, match=text):
-        await prepare(folder, files)
+        make_tree(folder, files)
     assert list(folder.parent.iterdir()) == []
     assert not (folder.parent / "out").exists()
 
 
 @pytest.mark.parametrize("kind", [str, Path])
-async def test_a_workspace_is_a_copy_of_a_folder(folder, source, kind):
+def test_a_workspace_is_a_copy_of_a_folder(folder, source, kind):
     """Modes stay but for the set-uid bit, links stay links, and the copy is one's own."""
     (source / "link").symlink_to("/etc/passwd")
     (source / "here").symlink_to("sub/script.sh")
     (source / "read_only").write_text("x")
     (source / "read_only").chmod(0o444)
     source.chmod(0o777)
-    await prepare(folder, kind(source))
+    make_tree(folder, kind(source))
     script = folder / "sub/script.sh"
     assert stat.S_IMODE(script.stat().st_mode) == 0o755
     assert stat.S_IMODE((folder / "read_only").stat().st_mode) == 0o644
@@ -114,46 +114,46 @@ async def test_a_workspace_is_a_copy_of_a_folder(folder, source, kind):
     assert (source / "sub/script.sh").read_text() == "echo hi"
 
 
-async def test_what_is_no_file_is_left_out_of_a_copy(folder, source):
+def test_what_is_no_file_is_left_out_of_a_copy(folder, source):
     """A FIFO would make the copy wait for ever."""
     os.mkfifo(source / "fifo")
-    await prepare(folder, source)
+    make_tree(folder, source)
     assert content(folder) == {"sub/script.sh": "echo hi"}
 
 
 @pytest.mark.parametrize("name", ["missing", "file"])
-async def test_a_source_that_is_no_folder_is_refused(folder, tmp_path, name):
+def test_a_source_that_is_no_folder_is_refused(folder, tmp_path, name):
     """Before anything is made."""
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="is no folder"):
-        await prepare(folder, tmp_path / name)
+        make_tree(folder, tmp_path / name)
     assert not folder.parent.exists()
 
 
-async def test_a_source_that_holds_the_workspace_is_refused(folder, tmp_path):
+def test_a_source_that_holds_the_workspace_is_refused(folder, tmp_path):
     """It would be copied into itself without end."""
     with pytest.raises(UsageError, match="holds the run itself"):
-        await prepare(folder, tmp_path)
+        make_tree(folder, tmp_path)
     assert not folder.exists()
 
 
-async def test_a_source_that_cannot_be_read_is_refused(unprivileged):
+def test_a_source_that_cannot_be_read_is_refused(unprivileged):
     """And the part of it that was copied is removed."""
     source, folder = unprivileged / "source", unprivileged / "workspace"
     source.mkdir()
     (source / "file").write_text("")
     (source / "file").chmod(0)
     with pytest.raises(UsageError, match="can't be copied"):
-        await prepare(folder, source)
+        make_tree(folder, source)
     assert not folder.exists()
 
 
-async def test_a_folder_that_is_there_already_is_not_touched(folder):
+def test_a_folder_that_is_there_already_is_not_touched(folder):
     """It may be another session's."""
     folder.mkdir(parents=True)
     (folder / "theirs").write_text("x")
     with pytest.raises(SandboxError, match="can't be made: File exists"):
-        await prepare(folder, {"mine": "y"})
+        make_tree(folder, {"mine": "y"})
     assert content(folder) == {"theirs": "x"}
 
 
@@ -161,7 +161,7 @@ async def test_a_workspace_is_removed_with_all_that_is_in_it(folder, tmp_path):
     """Odd names, FIFOs, links; what links point to stays."""
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside/kept").write_text("kept")
-    await prepare(folder, {"a/b/c": "x", "new\nline": "x", "-rf": "x", "n" * 255: "x"})
+    make_tree(folder, {"a/b/c": "x", "new\nline": "x", "-rf": "x", "n" * 255: "x"})
     (folder / os.fsdecode(b"\xff\xfe")).mkdir()
     os.mkfifo(folder / "a/fifo")
     (folder / "a/link").symlink_to(tmp_path / "outside")
@@ -180,7 +180,7 @@ async def test_removing_what_is_not_there_is_no_error(folder):
 
 async def test_a_tree_deeper_than_any_path_is_removed(folder):
     """Its depth costs neither stack nor descriptors."""
-    await prepare(folder, None)
+    make_tree(folder, None)
     here = os.open(folder, os.O_RDONLY)
     for _ in range(1100):
         os.mkdir("deeper", dir_fd=here)
@@ -206,7 +206,7 @@ async def test_a_workspace_that_was_swapped_for_a_link_is_removed_as_a_link(fold
 async def test_folders_without_permissions_are_removed(unprivileged):
     """The owner takes the rights back, at every depth."""
     folder = unprivileged / "workspace"
-    await prepare(folder, {"a/b/c": "x", "a/b/d/e": "y"})
+    make_tree(folder, {"a/b/c": "x", "a/b/d/e": "y"})
     for inner in ("a/b/d", "a/b", "a", "."):
         (folder / inner).chmod(0)
     await remove(folder)
@@ -216,7 +216,7 @@ async def test_folders_without_permissions_are_removed(unprivileged):
 async def test_a_workspace_that_cannot_be_removed_is_named(unprivileged):
     """Whose folder it stands in is not the session's business."""
     folder = unprivileged / "closed" / "workspace"
-    await prepare(folder, None)
+    make_tree(folder, None)
     folder.parent.chmod(0o500)
     with pytest.raises(SandboxError, match=r"workspace can't be removed: Permission denied"):
         await remove(folder)
@@ -224,13 +224,13 @@ async def test_a_workspace_that_cannot_be_removed_is_named(unprivileged):
 
 async def test_a_removal_that_does_not_end_is_given_up(folder, monkeypatch):
     """Something that keeps writing does not keep the run."""
-    await prepare(folder, {"a": "x"})
+    make_tree(folder, {"a": "x"})
     monkeypatch.setattr(workspaces, "REMOVAL_S", -1)
     with pytest.raises(SandboxError, match="keeps writing"):
         await remove(folder)
 
 
-async def test_a_workspace_that_is_kept_holds_files_and_folders_only(tmp_path):
+def test_a_workspace_that_is_kept_holds_files_and_folders_only(tmp_path):
     """What would give somebody rights is gone, and so is what is no file."""
     folder = tmp_path / "kept"
     (folder / "sub").mkdir(parents=True)
@@ -239,13 +239,13 @@ async def test_a_workspace_that_is_kept_holds_files_and_folders_only(tmp_path):
     (folder / "sub").chmod(0o4000)
     (folder / "link").symlink_to("/etc/passwd")
     os.mkfifo(folder / "fifo")
-    await strip(folder)
+    strip_tree(folder)
     assert (folder / "sub/owner").stat().st_mode & 0o7777 == 0o755
     assert sorted(path.name for path in folder.rglob("*")) == ["link", "owner", "sub"]
 
 
 @pytest.mark.root
-async def test_a_workspace_that_is_kept_is_its_runners_again(tmp_path):
+def test_a_workspace_that_is_kept_is_its_runners_again(tmp_path):
     """Who it was lent to may be another session's tomorrow; what is somebody else's stays so."""
     outside = tmp_path / "outside"
     outside.write_text("x")
@@ -258,31 +258,31 @@ async def test_a_workspace_that_is_kept_is_its_runners_again(tmp_path):
     for path in (folder, *folder.rglob("*")):
         os.chown(path, UIDS[0], UIDS[0], follow_symlinks=False)
     os.chown(folder / "other", 1000, 1000)
-    await strip(folder)
+    strip_tree(folder)
     owners = {path.name: path.lstat().st_uid for path in (folder, *folder.rglob("*"))}
     assert owners == {"kept": 0, "sub": 0, "file": 0, "link": 0, "other": 1000}
     assert outside.stat().st_uid == UIDS[0]
 
 
-async def test_what_lies_too_deep_in_a_workspace_is_not_kept(tmp_path, monkeypatch):
+def test_what_lies_too_deep_in_a_workspace_is_not_kept(tmp_path, monkeypatch):
     """Nobody looks at it, so nobody can say that it is harmless."""
     monkeypatch.setattr(workspaces, "STRIPPED_DEPTH", 1)
     (tmp_path / "kept/1/2/3").mkdir(parents=True)
     (tmp_path / "kept/1/file").write_text("x")
-    await strip(tmp_path / "kept")
+    strip_tree(tmp_path / "kept")
     assert sorted(path.name for path in (tmp_path / "kept").rglob("*")) == ["1", "file"]
 
 
-async def test_a_workspace_that_is_gone_has_nothing_to_strip(tmp_path):
+def test_a_workspace_that_is_gone_has_nothing_to_strip(tmp_path):
     """A session may have ended before it had one."""
-    await strip(tmp_path / "none")
+    strip_tree(tmp_path / "none")
 
 
-async def test_a_workspace_that_is_no_folder_is_told(tmp_path):
+def test_a_workspace_that_is_no_folder_is_told(tmp_path):
     """It is not what this made."""
     (tmp_path / "file").write_text("x")
     with pytest.raises(SandboxError, match="can't be kept"):
-        await strip(tmp_path / "file")
+        strip_tree(tmp_path / "file")
 
 
 @pytest.fixture
@@ -303,13 +303,13 @@ def sharing(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.root
-async def test_files_are_copied_without_taking_room_where_they_can_be(sharing):
+def test_files_are_copied_without_taking_room_where_they_can_be(sharing):
     """A copy of a large file takes none of its blocks, and is another file all the same."""
     (sharing / "source").mkdir()
     (sharing / "source/large").write_bytes(os.urandom(32 * 2**20))
     os.sync()
     before = os.statvfs(sharing).f_bavail
-    await prepare(sharing / "run" / "one", sharing / "source")
+    make_tree(sharing / "run" / "one", sharing / "source")
     os.sync()
     taken = (before - os.statvfs(sharing).f_bavail) * os.statvfs(sharing).f_bsize
     assert taken < 8 * 2**20
