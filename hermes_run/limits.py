@@ -17,7 +17,7 @@ class Limits(msgspec.Struct, frozen=True):
 
     ``turns`` counts replies, ``tokens`` what was read and written over all of them, ``cost_usd``
     counts only replies whose price is known, ``time_s`` is wall time and ``working_s`` working time
-    as :func:`working` counts it, both in seconds. ``calls`` bounds those of one reply.
+    as :class:`Worked` counts it, both in seconds. ``calls`` bounds those of one reply.
     """
 
     turns: int | None = 50
@@ -29,7 +29,12 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Worked:
-    """How long one session has worked; a turn is looked at once when another has followed it."""
+    """How long one session has worked; a turn is looked at once when another has followed it.
+
+    These are the seconds in which the model wrote what was kept, or calls ran; calls side by side
+    count once. Not in it: attempts that failed, pauses before the next, waiting for a permit or for
+    the record. A session is no slower because its endpoint is busy.
+    """
 
     def __init__(self) -> None:
         self._settled_s = 0.0
@@ -72,15 +77,6 @@ def elapsed(session: Session) -> float:
     if not session.began:
         return 0.0
     return max(0.0, seconds(session.last) - seconds(session.began) - session.idle_s)
-
-
-def working(session: Session) -> float:
-    """Seconds in which the model wrote what was kept, or calls ran; calls side by side count once.
-
-    Not in it: attempts that failed, pauses before the next, waiting for a permit or for the
-    record. A session is no slower because its endpoint is busy.
-    """
-    return Worked().seconds(session.turns)
 
 
 def trying(session: Session, now: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from hermes_run.decide import Ask, decide
-from hermes_run.limits import Limits, Worked, working
+from hermes_run.limits import Limits, Worked
 from recorder.events import Event, ModelReplied, SessionStarted, ToolReturned, timestamp
 from recorder.messages import Times, ToolCall
 from recorder.session import Session, apply, fold
@@ -57,6 +57,6 @@ def test_what_was_counted_before_changes_no_decision():
     """It is the time of all turns, wherever one begins to count."""
     worked = Worked()
     for turns, session in enumerate(sessions(20)):
-        assert worked.seconds(session.turns) == working(session) == 3 * turns
+        assert worked.seconds(session.turns) == Worked().seconds(session.turns) == 3 * turns
         limits = Limits(turns=None, working_s=30)
         assert decide(session, limits, worked) == decide(session, limits)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_run.limits import Limits, elapsed, exceeded, trying, working
+from hermes_run.limits import Limits, Worked, elapsed, exceeded, trying
 from recorder.events import (
     ModelFailed,
     ModelReplied,
@@ -141,7 +141,7 @@ def worked(reply: Times | None, *results: Times | None) -> Session:
 def test_working_time_is_what_the_model_and_its_calls_took(reply, results, seconds):
     """Whatever was waited for in between is no work."""
     session = worked(reply, *results)
-    assert working(session) == seconds
+    assert Worked().seconds(session.turns) == seconds
     assert exceeded(session, Limits(working_s=seconds + 0.001)) is None
     assert exceeded(session, Limits(working_s=seconds)) == "working_time"
 
@@ -152,7 +152,7 @@ def test_an_endpoint_that_makes_a_session_wait_does_not_use_up_its_working_time(
         session="s", seq=2, ts=timestamp(900), attempt=1, failure="rate_limit", wait_s=600.0
     )
     session = fold([lost], worked(times(1, 3)))
-    assert (working(session), elapsed(session)) == (2.0, 900.0)
+    assert (Worked().seconds(session.turns), elapsed(session)) == (2.0, 900.0)
 
 
 def test_a_given_history_took_no_time():
@@ -160,7 +160,7 @@ def test_a_given_history_took_no_time():
     start = SessionStarted(
         session="s", seq=0, ts=timestamp(0), messages=(Message("assistant", "Before."),)
     )
-    assert working(fold([start])) == 0.0
+    assert Worked().seconds(fold([start]).turns) == 0.0
 
 
 def test_a_reply_is_tried_for_from_its_first_failure_in_a_row():
