@@ -13,7 +13,7 @@ from hermes_run.errors import NotAskedError
 from hermes_run.failure import Failure
 from hermes_run.throttle.gate import Gate
 from hermes_run.throttle.lane import Permit
-from hermes_run.throttle.notices import Notices
+from hermes_run.throttle.notices import Notices, take_all
 from hermes_run.throttle.queue import Waiter
 from hermes_run.throttle.told import Heard
 from recorder.beside import beside
@@ -132,9 +132,8 @@ class OwnDoor:
         self._tending.cancel()
 
     def _listen(self) -> None:
-        for place, notices in enumerate(self._notices):
-            if notices and (said := notices.take()):
-                self.gate.heard(place, said, anyio.current_time())
+        for lane, heard in take_all(self._notices):
+            self.gate.heard(lane, heard, anyio.current_time())
 
     def _set_alarm(self) -> None:
         due = self.gate.due(anyio.current_time())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import anyio
 
@@ -32,3 +32,10 @@ class Notices:
         """Give what was left since the last time, if anything was."""
         newest, self._newest = self._newest, None
         return newest
+
+
+def take_all(notices: Sequence[Notices | None]) -> Iterator[tuple[int, Heard]]:
+    """Take what was left at each of the *notices*, with the place of the lane it is of."""
+    for lane, one in enumerate(notices):
+        if one and (heard := one.take()):
+            yield lane, heard

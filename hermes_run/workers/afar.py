@@ -15,7 +15,7 @@ from hermes_run.failure import Failure
 from hermes_run.fitting import Fitting
 from hermes_run.job import Job
 from hermes_run.throttle.lane import Permit
-from hermes_run.throttle.notices import Notices
+from hermes_run.throttle.notices import Notices, take_all
 from hermes_run.workers.link import Link
 from hermes_run.workers.messages import (
     Answered,
@@ -139,9 +139,8 @@ class DistantDoor:
         self._link.tell(GivenUp(_entered(permit)))
 
     def _listen(self) -> None:
-        for lane, notices in enumerate(self._notices):
-            if notices and (said := notices.take()):
-                self._link.tell(Told(lane, said))
+        for lane, heard in take_all(self._notices):
+            self._link.tell(Told(lane, heard))
 
 
 def _entered(permit: Permit) -> int:
