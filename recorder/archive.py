@@ -67,25 +67,33 @@ class Archive:
             RunDirectoryError: the journal can't be read.
         """
         folding = Folding()
-        try:
-            for entry in self._entries(name):
-                if isinstance(entry.event, SessionStarted):
-                    self._declare(entry.event.tools_hash, folding)
-                folding.add(entry)
-        except OSError as error:
-            raise RunDirectoryError(f"the journal can't be read: {error}") from error
+        for _ in self._fold_into(folding, name):
+            pass  # nobody needs its facts one by one
         if name not in folding.sessions:
             raise CorruptJournalError(f"the journal holds nothing of session {name!r}")
         return folding.sessions[name]
 
-    def events(self, name: str) -> Iterator[Event]:
-        """Give the facts of a session as they stand in the journal, which may be none.
+    def fold_after(self, name: str, heard: int) -> tuple[Session, tuple[Event, ...]] | None:
+        """Give a session whole, with its facts after the first *heard*; ``None`` if it has none.
 
         Raises:
-            CorruptJournalError: a line does not check.
-            OSError: the journal can't be read.
+            CorruptJournalError: a line of its contradicts an earlier one.
+            RunDirectoryError: the journal can't be read.
         """
-        return (entry.event for entry in self._entries(name))
+        folding = Folding()
+        news = tuple(event for event in self._fold_into(folding, name) if event.seq >= heard)
+        return (folding.sessions[name], news) if name in folding.sessions else None
+
+    def _fold_into(self, folding: Folding, name: str) -> Iterator[Event]:
+        """Add the facts of a session to *folding*; gives each, but none twice."""
+        try:
+            for entry in self._entries(name):
+                if isinstance(entry.event, SessionStarted):
+                    self._declare(entry.event.tools_hash, folding)
+                if folding.add(entry):
+                    yield entry.event
+        except OSError as error:
+            raise RunDirectoryError(f"the journal can't be read: {error}") from error
 
     def _survey(self, segment: int, path: Path) -> None:
         position = 0

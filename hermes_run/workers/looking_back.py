@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -34,16 +34,6 @@ def look_back(directory: Path, heard: Mapping[str, int]) -> dict[str, Left]:
     archive = Archive(directory / JOURNAL, heard)
     found: dict[str, Left] = {}
     for name, count in heard.items():
-        events = _in_order(archive.events(name))
-        if events:
-            found[name] = Left(archive.fold(name), tuple(events[count:]))
+        if there := archive.fold_after(name, count):
+            found[name] = Left(*there)
     return found
-
-
-def _in_order(events: Iterator[Event]) -> list[Event]:
-    """Give each fact once: where the disk was full some come a second time, equal."""
-    taken = list[Event]()
-    for event in events:
-        if event.seq == len(taken):
-            taken.append(event)
-    return taken

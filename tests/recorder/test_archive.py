@@ -143,9 +143,11 @@ def test_an_archive_of_nothing_reads_nothing(tmp_path: Path):
     assert "one" not in Archive(tmp_path / "nowhere", [])
 
 
-def test_facts_come_as_they_stand_in_the_journal(write: Write):
-    """Those of one session, over all segments; of one that is not there, none."""
-    folder = write([OPENED, DECLARED, *events("a")[:2], *events("b")], [OPENED, *events("a")[2:]])
+@pytest.mark.parametrize("heard", range(5))
+def test_a_session_comes_with_its_facts_that_were_not_heard_of(write: Write, heard: int):
+    """Each once, over all segments, also where one stands there twice."""
+    facts = events("a")
+    folder = write([*facts[:2], *events("b")], facts[1:])
     archive = Archive(folder, ["a", "nobody"])
-    assert list(archive.events("a")) == events("a")
-    assert list(archive.events("nobody")) == []
+    assert archive.fold_after("a", heard) == (archive.fold("a"), tuple(facts[heard:]))
+    assert archive.fold_after("nobody", heard) is None
