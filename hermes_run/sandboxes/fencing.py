@@ -70,11 +70,11 @@ async def fence(run: str, directory: Path) -> int:
         SandboxError: some are still there after :data:`FENCE_S` seconds; it names their ids.
     """
     killed: set[psutil.Process] = set()
-    prefix = _prefix(run, directory)
+    prefixes = (_prefix(run, directory),)
     latest = anyio.current_time() + FENCE_S
     calm = 0
     while calm < CALM:
-        found = await to_thread.run_sync(_kill_marked, prefix)
+        found = await to_thread.run_sync(_kill_marked, prefixes)
         if found and anyio.current_time() >= latest:
             pids = ", ".join(sorted(str(process.pid) for process in found))
             raise SandboxError(f"processes of an earlier attempt can't be ended: {pids}")
@@ -92,11 +92,11 @@ async def end_sessions(run: str, directory: Path, sessions: Iterable[str]) -> No
     Raises:
         OSError: there is no such directory.
     """
-    mine = tuple(f"{marks(run, directory, each)[VARIABLE]}/" for each in sessions)
+    prefixes = tuple(f"{marks(run, directory, each)[VARIABLE]}/" for each in sessions)
     with anyio.move_on_after(FENCE_S):
         calm = 0
         while calm < CALM:
-            found = await to_thread.run_sync(_kill_marked, _prefix(run, directory), mine)
+            found = await to_thread.run_sync(_kill_marked, prefixes)
             calm = 0 if found else calm + 1
             await anyio.sleep(PAUSE_S)
 
@@ -109,7 +109,7 @@ async def end_marked(mark: str) -> None:
     with anyio.move_on_after(FENCE_S):
         found = True
         while found:
-            found = await to_thread.run_sync(_kill_marked, f"{mark}/")
+            found = await to_thread.run_sync(_kill_marked, (f"{mark}/",))
             await anyio.sleep(PAUSE_S if found else 0)
 
 
@@ -123,12 +123,13 @@ def _prefix(run: str, directory: Path) -> str:
     return f"{name}@{found.st_dev:x}.{found.st_ino:x}/"
 
 
-def _kill_marked(prefix: str, among: tuple[str, ...] = ("",)) -> set[psutil.Process]:
-    """Kill those whose mark, with a slash behind it, begins with *prefix*, and so with *among*."""
+def _kill_marked(prefixes: tuple[str, ...]) -> set[psutil.Process]:
+    """Kill those whose mark, with a slash behind it, begins with one of *prefixes*."""
     own = os.getpid()
-    sought = f"{VARIABLE}={prefix.removesuffix('/')}".encode()
+    common = os.path.commonprefix(prefixes)  # noqa: RUF071 - marks, no paths
+    sought = f"{VARIABLE}={common.removesuffix('/')}".encode()
     tried = (
-        _kill_if_marked(pid, prefix, among)
+        _kill_if_marked(pid, prefixes)
         for pid in psutil.pids()
         if pid != own and _may_be_marked(pid, sought)
     )
@@ -145,13 +146,13 @@ def _may_be_marked(pid: int, sought: bytes) -> bool:
         return not os.path.isdir(f"/proc/{pid}")  # noqa: PTH112 - there are thousands
 
 
-def _kill_if_marked(pid: int, prefix: str, among: tuple[str, ...]) -> psutil.Process | None:
+def _kill_if_marked(pid: int, prefixes: tuple[str, ...]) -> psutil.Process | None:
     found = None
     # It is gone, or somebody else's; if it is neither, it is found again.
     with contextlib.suppress(psutil.Error, OSError):
         process = psutil.Process(pid)
         mark = f"{process.environ().get(VARIABLE, '')}/"
-        if mark.startswith(prefix) and mark.startswith(among):
+        if mark.startswith(prefixes):
             found = process
             process.kill()  # looks at when it started: another may have taken over its id
     return found
