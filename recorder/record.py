@@ -46,11 +46,7 @@ class Record:
     """
 
     def __init__(
-        self,
-        opened: RowSink,
-        run: str,
-        journal: Journal,
-        past: Standings | None = None,
+        self, opened: RowSink, run: str, journal: Journal, past: Standings | None = None
     ) -> None:
         self.directory = opened.path
         self.run = run
@@ -165,7 +161,8 @@ class Record:
             drift: the settings that are not those it was started with.
 
         Raises:
-            MisuseError: the session goes on already, or JournalError: it can't be recorded.
+            MisuseError: the session never started, or goes on already.
+            JournalError: it can't be recorded.
         """
         recording = Recording(session, self)
         async with ending_what_fails(recording, self):
