@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Generator, Mapping
-from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
+from contextlib import AsyncExitStack, aclosing, contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -17,9 +17,8 @@ from hermes_run.cli.announcing import going_on, unpriced, walled
 from hermes_run.cli.descriptors import allow_open_files
 from hermes_run.cli.faults import Fault, explain, tell
 from hermes_run.cli.report import exit_code
-from hermes_run.cli.run import conclude, open_screen
+from hermes_run.cli.showing import conclude, finish_on_screen
 from hermes_run.cli.signals import Signals, listen
-from hermes_run.collecting import collecting_seldom
 from hermes_run.complaints import kept_from_the_screen
 from hermes_run.config import ResumeOptions, SandboxName, Settings, check
 from hermes_run.drift import Meant, drift
@@ -27,7 +26,6 @@ from hermes_run.errors import SandboxError, UsageError
 from hermes_run.intake import Intake
 from hermes_run.models.source import open_source, unasked
 from hermes_run.prices import read_prices
-from hermes_run.progress.watch import watch
 from hermes_run.prompts import check_file, read_prompts
 from hermes_run.report import Report
 from hermes_run.resume import Choices, Past, Resumption, Rows, compare_rows, refuse_drift
@@ -236,16 +234,9 @@ async def _go_on(
         rows = await stack.enter_async_context(aclosing(read_prompts(prompts, settings.system)))
         opening = reopen_run(directory, rows, settings, source, shelf, resumption)
         run = await stack.enter_async_context(opening)
-        stack.enter_context(complaints.written_to(run.plan.log))
-        screen = stack.enter_context(open_screen(settings, directory.name))
-        with suppress(OSError):  # nobody looks: no reason not to go on
-            said = [*going_on(again.directory, past), walled(run), *unpriced(run)]
-            for line in [*said, *map(clean, source.warnings)]:
-                screen.say(line)
-        watching = await stack.enter_async_context(watch(run, past.rows.rows, screen))
-        signals.stop(run, watching)
-        stack.enter_context(collecting_seldom())
-        return await run.finish(), run.notices
+        first = [*going_on(directory, past), walled(run), *unpriced(run)]
+        first += map(clean, source.warnings)
+        return await finish_on_screen(run, past.rows.rows, first, signals, complaints)
 
 
 async def _fence(run: str, directory: Path) -> None:

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Generator
-from contextlib import AsyncExitStack, aclosing, contextmanager, suppress
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 
 import anyio
-import msgspec
 
 from hermes_run.cli import output
 from hermes_run.cli.announcing import spread, unpriced, unused, walled
 from hermes_run.cli.dry_run import describe
 from hermes_run.cli.faults import explain, tell
 from hermes_run.cli.order import Order, make_order, read_all
-from hermes_run.cli.report import exit_code, report_lines
+from hermes_run.cli.report import exit_code
+from hermes_run.cli.showing import conclude, finish_on_screen
 from hermes_run.cli.signals import Signals, listen
-from hermes_run.collecting import collecting_seldom
 from hermes_run.complaints import kept_from_the_screen
 from hermes_run.config import SIMULATED, Settings
 from hermes_run.models.source import open_source
-from hermes_run.progress.screens import JsonLines, Lines, Quiet, Screen, open_panel
-from hermes_run.progress.watch import watch
 from hermes_run.prompts import read_prompts
 from hermes_run.report import Report
 from hermes_run.run import Run, open_run
 from hermes_run.tools.opening import Stock, open_stock
 from hermes_run.tools.shelf import Shelf
 from hermes_run.words import clean
-from recorder.json_text import encode
 
 
 def run_prompts(prompts: Path, settings: Settings) -> int:
@@ -87,15 +80,8 @@ async def _run(order: Order, shelf: Shelf, signals: Signals) -> tuple[Report, li
         )
         opening = open_run(order.directory, rows, settings, source, shelf, given)
         run = await stack.enter_async_context(opening)
-        stack.enter_context(complaints.written_to(run.plan.log))
-        screen = stack.enter_context(open_screen(settings, order.directory.name))
-        with suppress(OSError):  # nobody looks: no reason not to run
-            for line in [*_announce(order, run), *unused(shelf), *map(clean, source.warnings)]:
-                screen.say(line)
-        watching = await stack.enter_async_context(watch(run, order.rows, screen))
-        signals.stop(run, watching)
-        stack.enter_context(collecting_seldom())
-        return await run.finish(), run.notices
+        first = [*_announce(order, run), *unused(shelf), *map(clean, source.warnings)]
+        return await finish_on_screen(run, order.rows, first, signals, complaints)
 
 
 def _announce(order: Order, run: Run) -> list[str]:
@@ -105,32 +91,3 @@ def _announce(order: Order, run: Run) -> list[str]:
     what = f"model {settings.model}{where}, {at_once}"
     lines = [f"{order.prompts}: {what}, recorded in {order.directory}"]
     return [*lines, walled(run), *unpriced(run)]
-
-
-@contextmanager
-def open_screen(settings: Settings, name: str) -> Generator[Screen]:
-    """Open what progress is shown on."""
-    mode = settings.progress
-    if mode == "auto":
-        mode = "rich" if _is_terminal() else "plain"
-    if mode == "rich":
-        with open_panel(name) as panel:
-            yield panel
-    elif mode == "json":
-        yield JsonLines()
-    else:
-        yield Lines() if mode == "plain" else Quiet()
-
-
-def _is_terminal() -> bool:
-    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def conclude(report: Report, code: int, settings: Settings) -> None:
-    """Tell what the run came to; standard output gets the run directory and nothing else."""
-    if settings.progress == "json":
-        text = encode({"report": {"exit_code": code, **msgspec.structs.asdict(report)}}).decode()
-    else:
-        text = "\n".join(report_lines(report, settings.samples))
-    output.tell(text)
-    output.result(report.directory)
