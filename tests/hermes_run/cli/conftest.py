@@ -167,3 +167,42 @@ def rows_of() -> Callable[..., list[dict[str, Any]]]:
         return [json.loads(line) for line in path.read_bytes().splitlines()]
 
     return read
+
+
+@pytest.fixture
+def written(rows_of: Callable[..., list[dict[str, Any]]]) -> Callable[..., dict[str, Any]]:
+    """Read the rows that a run wrote, by their ids."""
+
+    def read(directory: str, name: str = "trajectories.jsonl") -> dict[str, Any]:
+        return {row["id"]: row for row in rows_of(directory, name)}
+
+    return read
+
+
+@pytest.fixture
+def sound(command: Callable[..., Done]) -> Callable[[str], None]:
+    """See that a run verifies: also that its statistics are the fold of its journal."""
+
+    def look(directory: str) -> None:
+        done = command("verify", directory)
+        assert done.code == 0, done.out + done.err
+        assert "statistics  ok" in done.out
+
+    return look
+
+
+@pytest.fixture
+def calling(
+    serve: Serve, reply: Callable[..., web.Response], tool_call: Callable[..., dict[str, Any]]
+) -> Serve:
+    """Serve a model that calls a tool once in each session, and then is done."""
+
+    def begin(name: str, **arguments: Any) -> str:
+        async def answer(request: web.Request) -> web.Response:
+            said = (await request.json())["messages"]
+            called = any(message["role"] == "tool" for message in said)
+            return reply("done") if called else reply("", [tool_call(name, "c", **arguments)])
+
+        return serve(answer)
+
+    return begin

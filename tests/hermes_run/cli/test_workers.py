@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from recorder.reader import fold_journal
 
@@ -22,24 +20,6 @@ file = 50
 search = 30
 """
 TWO = ("--workers", 2, "--concurrency", 8)
-
-
-def written(directory: str, name: str = "trajectories.jsonl") -> dict[str, dict[str, Any]]:
-    """Read the rows of a run by their ids."""
-    lines = (Path(directory) / name).read_bytes().splitlines()
-    return {row["id"]: row for row in map(json.loads, lines)}
-
-
-@pytest.fixture
-def sound(command) -> Callable[[str], None]:
-    """See that a run verifies: also that its statistics are the fold of its journal."""
-
-    def look(directory: str) -> None:
-        done = command("verify", directory)
-        assert done.code == 0, done.out + done.err
-        assert "statistics  ok" in done.out
-
-    return look
 
 
 # --- what is typed
@@ -79,7 +59,9 @@ def test_help_has_it(command):
 
 
 @pytest.mark.slow
-def test_rows_draws_samples_and_rejects_are_those_of_one_process(command, prompts, sound, tmp_path):
+def test_rows_draws_samples_and_rejects_are_those_of_one_process(
+    command, prompts, sound, tmp_path, written
+):
     """Whoever runs a session: its tools, its place and its row are the same."""
     (tmp_path / "sets.toml").write_text(SETS)
     own = [{"id": "own", "prompt": "x", "toolsets": ["file"]}, {"id": "odd", "prompt": "\ud800 x"}]
@@ -122,7 +104,7 @@ def test_progress_has_the_totals_of_all_processes(command, prompts, sound):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("numbers", [(1, 2), (3, 2)])
-def test_a_run_goes_on_in_another_number_of_processes(command, prompts, sound, numbers):
+def test_a_run_goes_on_in_another_number_of_processes(command, prompts, sound, numbers, written):
     """How many there are is no part of what a run is."""
     before, after = numbers
     typed = ["--model", "simulated", "--name", "mine", "--concurrency", 8, "--workers", before]
@@ -146,32 +128,12 @@ async def where() -> str:
 """
 
 
-def calls(name: str, arguments: str = "{}") -> list[dict[str, Any]]:
-    """Ask for a tool."""
-    return [{"id": "c", "type": "function", "function": {"name": name, "arguments": arguments}}]
-
-
 def results_in(row: dict[str, Any]) -> str:
     """Give what the tools of a row said."""
     return "".join(turn["value"] for turn in row["conversations"] if turn["from"] == "tool")
 
 
-@pytest.fixture
-def calling(serve, reply) -> Callable[..., str]:
-    """Serve a model that calls a tool once in each session, and then is done."""
-
-    def begin(name: str, arguments: str = "{}") -> str:
-        async def answer(request: web.Request) -> web.Response:
-            said = (await request.json())["messages"]
-            called = any(message["role"] == "tool" for message in said)
-            return reply("done") if called else reply("", calls(name, arguments))
-
-        return serve(answer)
-
-    return begin
-
-
-def test_tools_of_ones_own_run_in_the_workers(process, prompts, calling, sound, tmp_path):
+def test_tools_of_ones_own_run_in_the_workers(process, prompts, calling, sound, tmp_path, written):
     """They are loaded there, from where the run was begun."""
     (tmp_path / "mine.py").write_text(OWN)
     typed = ["--model", "m", "--base-url", calling("where"), "--no-stream", "--name", "mine"]
@@ -184,7 +146,7 @@ def test_tools_of_ones_own_run_in_the_workers(process, prompts, calling, sound, 
 
 
 @pytest.mark.slow
-def test_servers_of_tools_serve_the_workers(command, prompts, calling, sound, tmp_path):
+def test_servers_of_tools_serve_the_workers(command, prompts, calling, sound, tmp_path, written):
     """Each worker has its own."""
     servers = {
         "mcpServers": {"served": {"command": sys.executable, "args": [str(SERVER), "stdio"]}}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -14,44 +12,6 @@ from aiohttp import web
 
 ROWS = [{"id": f"row-{number}", "prompt": "What is love?"} for number in range(12)]
 TWO = ("--workers", 2, "--concurrency", 8)
-
-
-def written(directory: str, name: str = "trajectories.jsonl") -> dict[str, dict[str, Any]]:
-    """Read the rows of a run by their ids."""
-    lines = (Path(directory) / name).read_bytes().splitlines()
-    return {row["id"]: row for row in map(json.loads, lines)}
-
-
-@pytest.fixture
-def sound(command) -> Callable[[str], None]:
-    """See that a run verifies: also that its statistics are the fold of its journal."""
-
-    def look(directory: str) -> None:
-        done = command("verify", directory)
-        assert done.code == 0, done.out + done.err
-        assert "statistics  ok" in done.out
-
-    return look
-
-
-def calls(name: str, arguments: str = "{}") -> list[dict[str, Any]]:
-    """Ask for a tool."""
-    return [{"id": "c", "type": "function", "function": {"name": name, "arguments": arguments}}]
-
-
-@pytest.fixture
-def calling(serve, reply) -> Callable[..., str]:
-    """Serve a model that calls a tool once in each session, and then is done."""
-
-    def begin(name: str, arguments: str = "{}") -> str:
-        async def answer(request: web.Request) -> web.Response:
-            said = (await request.json())["messages"]
-            called = any(message["role"] == "tool" for message in said)
-            return reply("done") if called else reply("", calls(name, arguments))
-
-        return serve(answer)
-
-    return begin
 
 
 def counting(came: list[float], reply: Callable[[], web.Response]) -> Any:
@@ -116,10 +76,12 @@ def test_an_endpoint_that_wants_less_at_once_gets_less_from_all_of_them(
     sound("runs/mine")
 
 
-def test_what_a_run_may_cost_is_for_all_of_them(command, prompts, calling, sound, tmp_path):
+def test_what_a_run_may_cost_is_for_all_of_them(
+    command, prompts, calling, sound, tmp_path, written
+):
     """When it is used up nobody asks any more; what is begun is interrupted."""
     (tmp_path / "prices.toml").write_text("[m]\ninput = 1000000\noutput = 1000000\n")
-    typed = ["--model", "m", "--base-url", calling("terminal", '{"command": "true"}')]
+    typed = ["--model", "m", "--base-url", calling("terminal", command="true")]
     typed += ["--no-stream", "--name", "mine", "--prices", "prices.toml", "--max-cost-usd", 1]
     done = command(*typed, *TWO, prompts(*ROWS))
     assert done.code == 5, done.err
@@ -128,7 +90,7 @@ def test_what_a_run_may_cost_is_for_all_of_them(command, prompts, calling, sound
     sound("runs/mine")
 
 
-def test_a_run_may_end_when_most_sessions_have(command, prompts, serve, reply, sound):
+def test_a_run_may_end_when_most_sessions_have(command, prompts, serve, reply, sound, written):
     """In whichever process they were; the others are given up when their time is over."""
 
     async def answer(request: web.Request) -> web.Response:
