@@ -20,7 +20,6 @@ loop's own process used.
 
 from __future__ import annotations
 
-import argparse
 import fcntl
 import os
 import struct
@@ -30,7 +29,7 @@ import termios
 import threading
 import time
 from collections.abc import AsyncGenerator, Generator, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from statistics import quantiles
 from typing import Any, TextIO
@@ -38,18 +37,16 @@ from typing import Any, TextIO
 import anyio
 import msgspec
 
-from bench.answer import Answer, Figure, arguments, at_most, tell
+from bench.answer import Answer, Figure, arguments, at_most, parsed, tell
 from bench.server import CHUNKS, TOOL, Server, open_server
+from bench.sessions import opened
 from hermes_run import tool
 from hermes_run.cli.descriptors import allow_open_files
 from hermes_run.collecting import collecting_seldom
 from hermes_run.config import Settings
-from hermes_run.models.source import open_source
 from hermes_run.progress.screens import open_panel
 from hermes_run.progress.watch import watch
 from hermes_run.prompts import read_prompts
-from hermes_run.run import open_run
-from hermes_run.tools.opening import open_stock
 from hermes_run.tools.terminal import terminal
 from hermes_run.tools.tool import Context, Output
 from recorder.events import Event, ToolReturned
@@ -149,26 +146,23 @@ def open_terminal() -> Generator[TextIO]:
         reader.wait(5)
 
 
-async def run(url: str, sessions: int, folder: Path) -> Measured:
+async def run_at_once(url: str, sessions: int, folder: Path) -> Measured:
     """Run so many sessions at once, each of them once."""
     prompts = folder / "prompts.jsonl"
     prompts.write_text("".join(f'{{"prompt": "Look at {n}."}}\n' for n in range(sessions)))
     settings = Settings(model="bench", base_url=(url,), concurrency=sessions, toolsets=())
     lags = Lags()
     async with AsyncExitStack() as stack:
-        stock = await stack.enter_async_context(open_stock(settings, [LOOKUP]))
-        source = await stack.enter_async_context(open_source(settings))
-        rows = await stack.enter_async_context(aclosing(read_prompts(prompts)))
-        opening = open_run(folder / "run", rows, settings, source, stock.shelf)
-        opened = await stack.enter_async_context(opening)
-        if opened.plan.wall.name == "none":
+        opening = opened(folder / "run", settings, read_prompts(prompts), [LOOKUP])
+        run, _ = await stack.enter_async_context(opening)
+        if run.plan.wall.name == "none":
             raise NoWallError
-        opened.record.send_also_to(Firsts(sessions, lags))
+        run.record.send_also_to(Firsts(sessions, lags))
         screen = stack.enter_context(open_panel("lag", stack.enter_context(open_terminal())))
-        await stack.enter_async_context(watch(opened, sessions, screen))
+        await stack.enter_async_context(watch(run, sessions, screen))
         stack.enter_context(collecting_seldom())
         async with used() as checks, ticking(lags):
-            report = await opened.finish()
+            report = await run.finish()
     outcomes, calls = report.statistics.outcomes, report.statistics.tools.get(TOOL)
     if not calls or (len(outcomes), calls.success) != (1, sessions * (TURNS - 1)):
         raise SystemExit(f"the sessions went wrong: {report.statistics}")
@@ -221,19 +215,17 @@ async def measure(server: Server, sessions: Sequence[int], repeats: int, turn_s:
     """Measure every number of sessions in turn, again and again."""
     url = server.url(TURNS, turn_s / CHUNKS)
     found: dict[int, list[Measured]] = {each: [] for each in sessions}
-    began, busy = time.perf_counter(), server.cpu_s()
-    for _ in range(repeats):
-        for each in sessions:
+    with server.watched() as watched:
+        for each in list(sessions) * repeats:
             with tempfile.TemporaryDirectory() as folder:
-                found[each].append(await run(url, each, Path(folder)))
-    share = (server.cpu_s() - busy) / (time.perf_counter() - began)
+                found[each].append(await run_at_once(url, each, Path(folder)))
     checks: dict[str, Any] = {f"at {each}": [one.checks for one in found[each]] for each in found}
     return Answer(
         bench="lag",
         repeats=repeats,
         inputs={"turns": TURNS, "turn_s": turn_s, "tick_s": TICK_S, "command": LINE},
         figures=tuple(figure for each in found for figure in figures_of(each, found[each])),
-        checks={"server_busy": round(share, 3), **checks},
+        checks={"server_busy": round(watched.busy, 3), **checks},
     )
 
 
@@ -241,16 +233,17 @@ def main() -> None:
     """Measure and print."""
     parser = arguments(__doc__, repeats=5)
     parser.add_argument("--sessions", type=int, nargs="+", help="sessions at once")
-    options: argparse.Namespace = parser.parse_args()
+    options = parsed(parser)
     chosen = options.sessions or (QUICK if options.quick else SESSIONS)
-    repeats = min(2, options.repeats) if options.quick else options.repeats
     allow_open_files(max(chosen))
     with open_server() as server:
         turn_s = QUICK_TURN_S if options.quick else TURN_S
         try:
-            answer = anyio.run(measure, server, chosen, repeats, turn_s)
+            answer = anyio.run(measure, server, chosen, options.repeats, turn_s)
         except* NoWallError:  # what was open around it makes a group of it
-            answer = Answer("lag", repeats, {}, (), skipped="no sandbox works on this machine")
+            answer = Answer(
+                "lag", options.repeats, {}, (), skipped="no sandbox works on this machine"
+            )
     tell(answer)
 
 

@@ -24,7 +24,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from bench.answer import Answer, Curve, Figure, arguments, at_most, tell
+from bench.answer import Answer, Curve, Figure, arguments, at_most, parsed, tell
 from bench.resident import CONCURRENCY, TURNS, Found
 from bench.server import CHUNKS, Server, open_server
 from hermes_run.cli.process import allow_many_files
@@ -84,7 +84,7 @@ def main() -> None:
     parser = arguments(__doc__, repeats=5)
     parser.add_argument("--prompts", type=int, help="how many prompts one process runs")
     parser.add_argument("--sessions", type=int, nargs="+", help="sessions in flight")
-    options = parser.parse_args()
+    options = parsed(parser)
     sizes = options.sessions or (QUICK_SESSIONS if options.quick else SESSIONS)
     prompts = options.prompts or (QUICK_PROMPTS if options.quick else PROMPTS)
     repeats = 1 if options.quick else options.repeats  # each takes new processes

@@ -14,7 +14,7 @@ import json
 import tempfile
 import time
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,14 +22,13 @@ import anyio
 import anyio.lowlevel
 
 from bench.server import TOOL
-from bench.sessions import LOOKUP
+from bench.sessions import opened
 from hermes_run.cli.process import allow_many_files
 from hermes_run.config import Settings
 from hermes_run.models.protocol import Reply, Request
-from hermes_run.models.source import Source, open_source
+from hermes_run.models.source import Source
 from hermes_run.prompts import read_prompts
-from hermes_run.run import Run, open_run
-from hermes_run.tools.opening import open_stock
+from hermes_run.run import Run
 from recorder.events import Event, ModelReplied, SessionEnded, SessionStarted, ToolReturned
 from recorder.json_text import encode
 from recorder.messages import Json, ToolCall, Usage
@@ -128,7 +127,7 @@ def _field(file: str, name: str) -> int:
 
 
 @asynccontextmanager
-async def opened(
+async def reading(
     folder: Path, prompts: int, concurrency: int, source: Source | None, url: str = ""
 ) -> AsyncGenerator[Run]:
     """Open a run of so many prompts, from a file, on *source* or on the server at *url*."""
@@ -143,12 +142,8 @@ async def opened(
         sandbox="none",
         max_turns=TURNS,
     )
-    async with AsyncExitStack() as stack:
-        stock = await stack.enter_async_context(open_stock(settings, [LOOKUP]))
-        source = source or await stack.enter_async_context(open_source(settings))
-        rows = await stack.enter_async_context(aclosing(read_prompts(path)))
-        opening = open_run(folder / "run", rows, settings, source, stock.shelf)
-        yield await stack.enter_async_context(opening)
+    async with opened(folder / "run", settings, read_prompts(path), source=source) as (run, _):
+        yield run
 
 
 async def hold(sessions: int, url: str, folder: Path) -> Found:
@@ -156,7 +151,7 @@ async def hold(sessions: int, url: str, folder: Path) -> Found:
     waiting, streaming = Waiting(), Streaming()
     source = None if url else Source(waiting, "bench", "python")
     found: Found = {"running": 0}
-    async with opened(folder, sessions, sessions, source, url) as run:
+    async with reading(folder, sessions, sessions, source, url) as run:
         run.record.send_also_to(streaming)
         gc.collect()
         idle, _ = memory()
@@ -181,7 +176,7 @@ async def _until_all_are_in(counted: Waiting | Streaming, sessions: int) -> None
 async def stream_in(prompts: int, folder: Path) -> Found:
     """Run so many *prompts*; gives the memory now and then, and what a session took."""
     ends, began = Ends(prompts), time.process_time()
-    async with opened(folder, prompts, CONCURRENCY, Source(Tiny(), "bench", "python")) as run:
+    async with reading(folder, prompts, CONCURRENCY, Source(Tiny(), "bench", "python")) as run:
         run.record.send_also_to(ends)
         report = await run.finish()
         spent = time.process_time() - began

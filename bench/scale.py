@@ -22,8 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -31,13 +30,10 @@ import anyio
 import msgspec
 import psutil
 
-from bench.answer import Answer, Curve, Figure, arguments, at_least, at_most, ratios, tell
+from bench.answer import Answer, Curve, Figure, arguments, at_least, at_most, parsed, ratios, tell
 from bench.server import CHUNKS, Server, open_server
-from bench.sessions import TURNS, open_ours, settings_for
-from hermes_run.models.source import open_source
+from bench.sessions import TURNS, open_ours, opened, settings_for
 from hermes_run.prompts import Prompt, Reading, Reject
-from hermes_run.run import open_run
-from hermes_run.tools.opening import open_stock
 from hermes_run.tools.own import load_tools
 from recorder.events import Event, SessionEnded
 from recorder.json_text import encode
@@ -87,7 +83,7 @@ class _Mark(msgspec.Struct, frozen=True):
 # --- worker processes ----------------------------------------------------------------------------
 
 
-async def rows(count: int) -> AsyncIterator[Prompt | Reject]:
+async def rows(count: int) -> AsyncGenerator[Prompt | Reject]:
     """Give so many rows, read as those of a file are."""
     reading = Reading(None)
     for number in range(1, count + 1):
@@ -102,13 +98,7 @@ async def run_with(workers: int, server: Server, sessions: int, folder: Path) ->
         workers=workers,
         tools=("bench.sessions:LOOKUP",),
     )
-    async with AsyncExitStack() as stack:
-        tools = load_tools(settings.tools)
-        stock = await stack.enter_async_context(open_stock(settings, tools))
-        source = await stack.enter_async_context(open_source(settings))
-        run = await stack.enter_async_context(
-            open_run(folder, rows(sessions), settings, source, stock.shelf)
-        )
+    async with opened(folder, settings, rows(sessions), load_tools(settings.tools)) as (run, _):
         marks = Marks(server, sessions)
         run.record.send_also_to(marks)
         report = await run.finish()
@@ -266,9 +256,9 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=SESSIONS)
     parser.add_argument("--concurrency", type=int, nargs="+", default=CURVE)
     parser.add_argument("--seconds", type=float, default=1.0, help="to count, on free cores")
-    asked = parser.parse_args()
+    asked = parsed(parser)
     if asked.quick:
-        asked.repeats, asked.sessions, asked.seconds = 1, 128, 0.1
+        asked.sessions, asked.seconds = 128, 0.1
         asked.concurrency = (1, 8)
     tell(measure(asked))
 

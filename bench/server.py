@@ -111,6 +111,12 @@ class Serving(asyncio.Protocol):
             asyncio.get_running_loop().call_later(pace, self._send, pieces, number + 1, pace)
 
 
+class Watched:
+    """``busy`` is the part of the time of a block that the server was at work, once it is over."""
+
+    busy = 0.0
+
+
 class Server:
     """The running server; made by :func:`open_server`."""
 
@@ -124,6 +130,13 @@ class Server:
     def cpu_s(self) -> float:
         """Ask the server how many CPU seconds it has used."""
         return float(httpx2.get(self._root).text)
+
+    @contextmanager
+    def watched(self) -> Generator[Watched]:
+        """Note how busy the server is in the block."""
+        watched, began, used = Watched(), time.perf_counter(), self.cpu_s()
+        yield watched
+        watched.busy = (self.cpu_s() - used) / (time.perf_counter() - began)
 
 
 @contextmanager

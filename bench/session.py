@@ -16,19 +16,18 @@ its time; *at once* is the same without a pause, as a very fast model behind a p
 
 from __future__ import annotations
 
-import argparse
 import tempfile
-import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import anyio
 import msgspec
 from openai import DefaultAioHttpClient, DefaultAsyncHttpxClient
 
-from bench.answer import Answer, Curve, Figure, arguments, at_most, ratios, tell
+from bench.answer import Answer, Curve, Figure, arguments, at_most, parsed, ratios, tell
 from bench.server import CHUNKS, Server, open_server
 from bench.sessions import LOOK_AROUND, TURNS, Client, open_bare, open_ours, pace, spend
 
@@ -40,7 +39,7 @@ QUICK = (4, 8)
 FEW = 64
 """Up to so many at once the other ways are measured too; the rest is about how costs grow."""
 
-LEAST = 256
+LEAST, QUICK_LEAST = 256, 8
 """Sessions in a burst at least: one in each place, and enough for the clock."""
 
 
@@ -92,14 +91,13 @@ async def _bursts(
 ) -> tuple[dict[str, list[float]], dict[str, float]]:
     """Give what each client spent, and the share of the time that the server was at work for it."""
     spent: dict[str, list[float]] = {name: [] for name in clients}
-    wall, served = dict.fromkeys(clients, 0.0), dict.fromkeys(clients, 0.0)
+    busy: dict[str, list[float]] = {name: [] for name in clients}
     for _ in range(repeats):
         for name, client in clients.items():
-            began, used = time.perf_counter(), server.cpu_s()
-            spent[name].append(await spend(client, cell.sessions))
-            wall[name] += time.perf_counter() - began
-            served[name] += server.cpu_s() - used
-    return spent, {name: round(served[name] / wall[name], 2) for name in clients}
+            with server.watched() as watched:
+                spent[name].append(await spend(client, cell.sessions))
+            busy[name].append(watched.busy)
+    return spent, {name: round(median(busy[name]), 2) for name in clients}
 
 
 def figures_of(measured: Measured) -> list[Figure]:
@@ -150,11 +148,11 @@ def main() -> None:
     """Measure and print."""
     parser = arguments(__doc__, repeats=5)
     parser.add_argument("--concurrency", type=int, nargs="+", help="sessions at once")
-    options: argparse.Namespace = parser.parse_args()
+    options = parsed(parser)
     chosen = options.concurrency or (QUICK if options.quick else CONCURRENCY)
-    repeats, least = (min(2, options.repeats), 8) if options.quick else (options.repeats, LEAST)
+    least = QUICK_LEAST if options.quick else LEAST
     with open_server() as server:
-        tell(anyio.run(compare, server, chosen, repeats, least))
+        tell(anyio.run(compare, server, chosen, options.repeats, least))
 
 
 if __name__ == "__main__":

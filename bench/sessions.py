@@ -10,10 +10,10 @@ import gc
 import itertools
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import anyio
 import httpx2
@@ -127,7 +127,7 @@ class Prompts:
     def __init__(self) -> None:
         self.send, self._receive = anyio.create_memory_object_stream[int](1)
 
-    async def rows(self) -> AsyncIterator[Prompt | Reject]:
+    async def rows(self) -> AsyncGenerator[Prompt | Reject]:
         """Give rows until ``send`` is closed."""
         reading, numbers = Reading(None), itertools.count(1)
         async with self._receive:
@@ -164,19 +164,49 @@ def settings_for(url: str, concurrency: int) -> Settings:
     )
 
 
+class Opened(NamedTuple):
+    """A run that is open, and where its replies come from."""
+
+    run: Run
+    source: Source
+
+
+@asynccontextmanager
+async def opened(
+    folder: Path,
+    settings: Settings,
+    rows: AsyncGenerator[Prompt | Reject],
+    tools: Sequence[Tool] = (LOOKUP,),
+    source: Source | None = None,
+) -> AsyncGenerator[Opened]:
+    """Open a run in *folder* as ``run_many`` does; *source* is what the settings say, or another.
+
+    Args:
+        folder: the run directory, which must not exist.
+        settings: those of the run.
+        rows: its prompts.
+        tools: those of the bench.
+        source: where replies come from, if not from where the settings say.
+    """
+    async with AsyncExitStack() as stack:
+        stock = await stack.enter_async_context(open_stock(settings, tools))
+        source = source or await stack.enter_async_context(open_source(settings))
+        read = await stack.enter_async_context(aclosing(rows))
+        opening = open_run(folder, read, settings, source, stock.shelf)
+        yield Opened(await stack.enter_async_context(opening), source)
+
+
 @asynccontextmanager
 async def open_ours(
     url: str, concurrency: int, folder: Path, tool: Tool = LOOKUP
 ) -> AsyncGenerator[Client]:
-    """Open a run in *folder* as ``run_many`` does."""
+    """Open a run in *folder* that runs sessions when they are asked for."""
     settings, prompts = settings_for(url, concurrency), Prompts()
-    async with AsyncExitStack() as stack:
-        stock = await stack.enter_async_context(open_stock(settings, [tool]))
-        source = await stack.enter_async_context(open_source(settings))
-        run = await stack.enter_async_context(
-            open_run(folder, prompts.rows(), settings, source, stock.shelf)
-        )
-        yield await stack.enter_async_context(driving(run, prompts, source))
+    async with (
+        opened(folder, settings, prompts.rows(), [tool]) as (run, source),
+        driving(run, prompts, source) as ours,
+    ):
+        yield ours
 
 
 # --- the bare loop -------------------------------------------------------------------------------

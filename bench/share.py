@@ -31,7 +31,7 @@ import aiofiles
 import anyio
 import msgspec
 
-from bench.answer import Answer, Figure, arguments, at_most, ratios, tell
+from bench.answer import Answer, Figure, arguments, at_most, parsed, ratios, tell
 from bench.server import CHUNKS, Server, open_server
 from bench.sessions import (
     LOOKUP,
@@ -179,17 +179,18 @@ async def measure(server: Server, load: Load, repeats: int) -> Spent:
         }
         for client in clients.values():
             await client.run(2 * load.concurrency)  # connections, and the requests' slow start
-        began, used, mine = time.perf_counter(), server.cpu_s(), time.process_time()
+        began, mine = time.perf_counter(), time.process_time()
         names = deque(clients)
-        for _ in range(repeats):
-            for name in names:
-                spent[name].append(await spend(clients[name], load.sessions))
-            names.rotate(1)
+        with server.watched() as watched:
+            for _ in range(repeats):
+                for name in names:
+                    spent[name].append(await spend(clients[name], load.sessions))
+                names.rotate(1)
         passed = time.perf_counter() - began
         checks = {
             "most": {name: client.most for name, client in clients.items()},
             "busy": round((time.process_time() - mine) / passed, 2),
-            "server_busy": round((server.cpu_s() - used) / passed, 2),
+            "server_busy": round(watched.busy, 2),
         }
     return Spent(spent, checks)
 
@@ -223,20 +224,19 @@ def loads(*, quick: bool) -> tuple[Load, Load]:
 
 def main() -> None:
     """Measure and print."""
-    options = arguments(__doc__, repeats=5).parse_args()
-    repeats = min(2, options.repeats) if options.quick else options.repeats
+    options = parsed(arguments(__doc__, repeats=5))
     found: list[Figure] = []
     checks: dict[str, Any] = {}
     asked = loads(quick=options.quick)
     with open_server() as server:
         for load, budget in zip(asked, (BUDGET, None), strict=True):
-            spent = anyio.run(measure, server, load, repeats)
+            spent = anyio.run(measure, server, load, options.repeats)
             found += figures(load, spent.costs, budget)
             checks[load.name] = spent.checks
     tell(
         Answer(
             bench="share",
-            repeats=repeats,
+            repeats=options.repeats,
             inputs={
                 "loads": msgspec.to_builtins(asked),
                 "turns": TURNS,

@@ -177,15 +177,18 @@ async def measure(server: Server, messages: int, asked: argparse.Namespace) -> t
             sessions: await stack.enter_async_context(clients(server, sessions, messages))
             for sessions in asked.sessions
         }
-        started, used = time.perf_counter(), server.cpu_s()
-        for _ in range(asked.repeats):
-            for sessions, turns in opened.items():
-                each = max(1, asked.turns // sessions)
-                for name, turn in turns.items():
-                    took = await spend(turn, sessions, each)
-                    spent.setdefault((sessions, name), []).append(took)
-        busy = (server.cpu_s() - used) / (time.perf_counter() - started)
-    return spent, busy
+        with server.watched() as watched:
+            for _ in range(asked.repeats):
+                await _round(opened, asked.turns, spent)
+    return spent, watched.busy
+
+
+async def _round(opened: dict[int, dict[str, Turn]], least: int, spent: Spent) -> None:
+    """Measure every client at every number of sessions once, *least* turns or one in each."""
+    for sessions, turns in opened.items():
+        for name, turn in turns.items():
+            took = await spend(turn, sessions, max(1, least // sessions))
+            spent.setdefault((sessions, name), []).append(took)
 
 
 def figures(spent: Spent, messages: int) -> list[Figure]:
