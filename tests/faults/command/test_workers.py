@@ -56,6 +56,13 @@ def hold(run, *more: object, workers: int = 2) -> subprocess.Popen[str]:
     return running
 
 
+def see_end(running: subprocess.Popen[str], code: int = 0) -> str:
+    """See the run end by itself, and name its directory; gives what else it said."""
+    out, err = running.communicate(timeout=120)
+    assert (running.returncode, out) == (code, "runs/mine\n"), err
+    return err
+
+
 def ends_of(past) -> list[str]:
     """How the sessions ended that did."""
     facts = (events[-1] for events in past.sessions.values())
@@ -93,8 +100,7 @@ def test_workers_may_be_killed_again_and_again(watch, few, sound, left_running, 
         chance.choice(workers_of(running)).kill()
         until(lambda killed=number: deaths() == killed and len(workers_of(running)) == 2, running)
     endpoint.give_at_most()
-    out, err = running.communicate(timeout=120)
-    assert (running.returncode, out) == (0, "runs/mine\n"), err
+    see_end(running)
     past = run.check()
     assert past.count(SessionEnded) == dict.fromkeys(run.whole.rows, 1)
     assert left_running() == []
@@ -113,8 +119,7 @@ def test_a_worker_that_dies_with_everything_in_flight_loses_nothing(watch, few, 
     for one in workers:
         one.kill()
     run.endpoint.give_at_most()
-    out, err = running.communicate(timeout=120)
-    assert (running.returncode, out) == (0, "runs/mine\n"), err
+    see_end(running)
     past = run.check()
     assert set(past.count(SessionResumed)) == set(run.whole.rows)
     assert deaths() == 2
@@ -137,9 +142,7 @@ def test_a_run_whose_head_is_killed_goes_on(watch, few, sound, left_running, bef
     assert gone(workers)
     run.look()
     run.endpoint.give_at_most()
-    running = run.resume("--workers", after)
-    out, err = running.communicate(timeout=120)
-    assert (running.returncode, out) == (0, "runs/mine\n"), err
+    see_end(run.resume("--workers", after))
     past = run.check()
     assert past.count(SessionEnded) == dict.fromkeys(run.whole.rows, 1)
     assert left_running() == []
@@ -160,16 +163,13 @@ def test_a_run_that_was_drained_goes_on(watch, few, read_until, sound, send):
     read_until(running, "SIGINT: stopping.")
     asked = run.endpoint.total
     run.endpoint.give_at_most()
-    out, err = running.communicate(timeout=120)
-    assert (running.returncode, out) == (130, "runs/mine\n"), err
+    see_end(running, code=130)
     assert run.endpoint.total == asked
     past = run.look()
     assert len(past.replies()) == len(run.whole.rows) + REPLIES
     assert ends_of(past) == ["interrupted"] * len(run.whole.rows)
     sound()
-    running = run.resume("--workers", 2)
-    assert running.communicate(timeout=120)[0] == "runs/mine\n"
-    assert running.returncode == 0
+    see_end(run.resume("--workers", 2))
     run.check()
     sound()
 
@@ -183,8 +183,7 @@ def test_a_run_that_was_cancelled_goes_on(watch, few, read_until, sound, left_ru
     running.send_signal(signal.SIGINT)
     read_until(running, "SIGINT: stopping.")
     running.send_signal(signal.SIGINT)
-    err = running.communicate(timeout=120)[1]
-    assert running.returncode == 130, err
+    err = see_end(running, code=130)
     assert gone(workers)
     assert left_running() == []
     past = run.look()
@@ -192,9 +191,7 @@ def test_a_run_that_was_cancelled_goes_on(watch, few, read_until, sound, left_ru
     assert "11 sessions: 11 interrupted + 0 not started" in err
     sound()
     run.endpoint.give_at_most()
-    running = run.resume("--workers", 2)
-    running.communicate(timeout=120)
-    assert running.returncode == 0
+    see_end(run.resume("--workers", 2))
     run.check()
     sound()
 
@@ -212,16 +209,13 @@ def test_the_sum_balances_where_a_worker_dies_while_all_is_given_up(
     first.kill()
     until(lambda: deaths() == 1, running)
     running.send_signal(signal.SIGINT)
-    err = running.communicate(timeout=120)[1]
-    assert running.returncode == 130, err
+    err = see_end(running, code=130)
     assert "does not balance" not in err
     past = run.look()
     assert len(past.sessions) == len(run.whole.rows)
     assert 0 < ends_of(past).count("interrupted") <= len(run.whole.rows)
     run.endpoint.give_at_most()
-    running = run.resume("--workers", 2)
-    running.communicate(timeout=120)
-    assert running.returncode == 0
+    see_end(run.resume("--workers", 2))
     run.check()
     sound()
 
@@ -235,10 +229,9 @@ def test_a_run_may_be_given_up_while_its_workers_are_starting(watch, few, until,
     workers = workers_of(running)
     for _ in range(2):
         running.send_signal(signal.SIGINT)
-    err = running.communicate(timeout=120)[1]
-    assert running.returncode == 130, err
+    see_end(running, code=130)
     assert gone(workers)
     run.look()
-    run.resume().communicate(timeout=120)
+    see_end(run.resume())
     run.check()
     sound()
