@@ -262,8 +262,7 @@ def _is_used(job: Job) -> bool:
     prompt = job.prompt
     if prompt.setup or prompt.verify or prompt.image is not None or prompt.workspace is not None:
         return True
-    tools = job.toolbox.tools.values()
-    return any(tool.sandboxed or tool.effect == "workspace" for tool in tools)
+    return any(tool.has_folder for tool in job.toolbox.tools.values())
 
 
 def _ground_of(job: Job, plan: Plan) -> _Ground:

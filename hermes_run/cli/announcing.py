@@ -10,12 +10,17 @@ from hermes_run.config import Settings, option
 from hermes_run.prices import unpriced_notice
 from hermes_run.resume import Past
 from hermes_run.run import Run
-from hermes_run.tools.shelf import Shelf, idle
+from hermes_run.tools.shelf import Shelf, idle, whole
 from hermes_run.words import clean
 from hermes_run.workspace import WORKSPACES
 from recorder.run_directory import LOST
 
 NO_WALL = "Tools are not sandboxed: what the model runs, runs as you, in {folder}."
+
+NO_WALL_FOR_ROWS = (
+    "No tool works in a folder. What a row itself asks for (toolsets, setup, verify) is not "
+    "sandboxed: it runs as you, in {folder}."
+)
 
 _NAMED = 5
 
@@ -25,11 +30,13 @@ def spread(settings: Settings) -> str:
     return "" if settings.workers == 1 else f" in {settings.workers:,} processes"
 
 
-def walled(run: Run) -> str:
-    """Say what tools run behind, and what they reach."""
+def walled(run: Run, shelf: Shelf) -> str:
+    """Say what tools run behind, and what they reach; rows may ask for what *shelf* gives none."""
     plan = run.plan
     if plan.wall.name == "none":
-        return NO_WALL.format(folder=plan.record.directory / WORKSPACES)
+        has_folder = any(tool.has_folder for tool in whole(shelf).tools.values())
+        said = NO_WALL if has_folder else NO_WALL_FOR_ROWS
+        return said.format(folder=plan.record.directory / WORKSPACES)
     reach = "all that this machine reaches" if plan.settings.network == "host" else "no network"
     return f"Tools run in {plan.wall.name} with {reach}."
 

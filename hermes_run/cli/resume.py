@@ -234,7 +234,7 @@ async def _go_on(
         rows = await stack.enter_async_context(aclosing(read_prompts(prompts, settings.system)))
         opening = reopen_run(directory, rows, settings, source, shelf, resumption)
         run = await stack.enter_async_context(opening)
-        first = [*going_on(directory, past), walled(run), *unpriced(run)]
+        first = [*going_on(directory, past), walled(run, shelf), *unpriced(run)]
         first += map(clean, source.warnings)
         return await finish_on_screen(run, past.rows.rows, first, signals, complaints)
 

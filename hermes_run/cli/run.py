@@ -80,14 +80,14 @@ async def _run(order: Order, shelf: Shelf, signals: Signals) -> tuple[Report, li
         )
         opening = open_run(order.directory, rows, settings, source, shelf, given)
         run = await stack.enter_async_context(opening)
-        first = [*_announce(order, run), *unused(shelf), *map(clean, source.warnings)]
+        first = [*_announce(order, run, shelf), *map(clean, source.warnings)]
         return await finish_on_screen(run, order.rows, first, signals, complaints)
 
 
-def _announce(order: Order, run: Run) -> list[str]:
+def _announce(order: Order, run: Run, shelf: Shelf) -> list[str]:
     settings = order.settings
     where = "" if settings.model == SIMULATED else f" at {run.plan.provider}"
     at_once = f"{settings.concurrency:,} sessions at once{spread(settings)}"
     what = f"model {settings.model}{where}, {at_once}"
     lines = [f"{order.prompts}: {what}, recorded in {order.directory}"]
-    return [*lines, walled(run), *unpriced(run)]
+    return [*lines, walled(run, shelf), *unpriced(run), *unused(shelf)]

@@ -100,3 +100,8 @@ class Tool(msgspec.Struct, frozen=True):
     run: Callable[[dict[str, Json], Context], Awaitable[Output]]
     arguments: type[msgspec.Struct] | None = None
     sandboxed: bool = True
+
+    @property
+    def has_folder(self) -> bool:
+        """Whether a session that may call it has a workspace for it."""
+        return self.sandboxed or self.effect == "workspace"

@@ -60,6 +60,24 @@ def test_a_run_without_a_wall_says_what_that_means(command, prompts, rows_of):
     assert [one["sandbox"] for one in rows_of("runs/mine")] == ["none"]
 
 
+def test_a_run_whose_tools_work_in_no_folder_speaks_of_what_rows_ask_for(
+    command, prompts, tmp_path: Path
+):
+    """None is made for its tools; what a row asks for does run there."""
+    (tmp_path / "own_look.py").write_text('def look() -> bool:\n    """Look."""\n')
+    typed = ("--model", "simulated", "--sandbox", "none", "--empty-toolsets", "--name", "mine")
+    row = {"prompt": "x", "verify": "pwd > ../../../place"}
+    done = command(*typed, "--tools", "own_look.py:look", prompts(row))
+    assert done.code == 0, done.err
+    said = (
+        "No tool works in a folder. What a row itself asks for (toolsets, setup, verify) is not "
+        "sandboxed: it runs as you, in runs/mine/workspaces.\n"
+    )
+    assert done.err.count(said) == 1
+    assert "Tools are not sandboxed" not in done.err
+    assert Path(Path("runs/place").read_text()).parent == Path("runs/mine/workspaces").absolute()
+
+
 def test_sixty_four_requests_are_in_flight_at_once(command, prompts, serve, reply, rows_of):
     """It takes some good answers; the tools are sent with each."""
     all_are_there = anyio.Event()

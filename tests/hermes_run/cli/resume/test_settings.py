@@ -227,3 +227,12 @@ def test_a_run_without_a_wall_goes_on_without_one_and_says_so(begin, resume, row
     assert done.code == 0, done.err
     assert "Tools are not sandboxed: what the model runs, runs as you" in done.err
     assert row_of("b-0")["sandbox"] == "none"
+
+
+def test_a_run_without_a_wall_or_tools_that_work_in_a_folder_goes_on_and_says_so(begin, resume):
+    """Only what rows ask for could be in one."""
+    begin("ab", "--sandbox", "none", "--empty-toolsets", broken="b")
+    done = resume()
+    assert done.code == 0, done.err
+    assert "Tools are not sandboxed" not in done.err
+    assert "is not sandboxed: it runs as you, in runs/mine/workspaces.\n" in done.err
