@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from bench.answer import Answer, Curve, Figure, at_least, at_most
 from bench.asking import Failure
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def quick():
+    """Run a benchmark on small sizes; gives what its one line says, and its figures by name."""
+
+    def run(name):
+        done = subprocess.run(
+            [sys.executable, "-m", f"bench.{name}", "--quick"],
+            capture_output=True,
+            check=True,
+            cwd=ROOT,
+            text=True,
+        )
+        (line,) = done.stdout.splitlines()
+        answer = json.loads(line)
+        return answer, {figure["name"]: figure for figure in answer["figures"]}
+
+    return run
 
 
 @pytest.fixture

@@ -2,31 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
 
-
-def quick(name):
-    """Run the benchmark *name* on small sizes; gives what its one line says, and its figures."""
-    done = subprocess.run(
-        [sys.executable, "-m", f"bench.{name}", "--quick"],
-        capture_output=True,
-        check=True,
-        cwd=ROOT,
-        text=True,
-    )
-    (line,) = done.stdout.splitlines()
-    answer = json.loads(line)
-    return answer, {figure["name"]: figure for figure in answer["figures"]}
-
-
-def test_memory_is_measured_for_sessions_in_flight_and_for_many_prompts():
+def test_memory_is_measured_for_sessions_in_flight_and_for_many_prompts(quick):
     """Each number of sessions was really in flight; each look at the prompts is a point."""
     answer, figures = quick("memory")
     assert answer["bench"] == "memory"
@@ -44,7 +23,7 @@ def test_memory_is_measured_for_sessions_in_flight_and_for_many_prompts():
         assert 0 < look["rss"] <= look["peak"]
 
 
-def test_lag_is_measured_while_sandboxes_open_and_while_they_run():
+def test_lag_is_measured_while_sandboxes_open_and_while_they_run(quick):
     """The budget is for the whole run, and commands, tool calls and the panel were all there."""
     answer, figures = quick("lag")
     if answer["skipped"]:
