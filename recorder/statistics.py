@@ -24,6 +24,9 @@ from recorder.messages import Usage, add_usage
 from recorder.stats import judge
 from recorder.steps import Step, pair, unanswered
 
+_AT_ONCE = 32
+"""So many events are counted together: one after the other they are cheap, each for itself not."""
+
 _FINAL = ("completed", "limit", "refused")
 
 
@@ -77,7 +80,11 @@ class _Open(msgspec.Struct):
 
 
 class StatisticsFold:
-    """A sink that counts; constant work an event, and memory only for sessions that may go on."""
+    """A sink that counts; constant work an event, and memory only for sessions that may go on.
+
+    Events are counted when somebody asks, or when some have come: that the work is done at once
+    keeps it in the processor's caches.
+    """
 
     def __init__(self) -> None:
         self._started = self._resumed = self._replies = self._unpriced = 0
@@ -90,6 +97,7 @@ class StatisticsFold:
         self._rewards: dict[str, _Rewards] = {}
         self._open: dict[str, _Open] = {}
         self._began = self._last = ""
+        self._uncounted: list[Event] = []
         self._counts: dict[type, Callable[[Any], None]] = {
             SessionStarted: self._start,
             ModelReplied: self._reply,
@@ -107,14 +115,23 @@ class StatisticsFold:
 
     def add(self, event: Event) -> None:
         """Count *event*."""
-        count = self._counts.get(type(event))
-        if count:
-            count(event)
-            self._began = min(self._began or event.ts, event.ts)
-            self._last = max(self._last, event.ts)
+        self._uncounted.append(event)
+        if len(self._uncounted) >= _AT_ONCE:
+            self._count()
+
+    def _count(self) -> None:
+        """Count what came since this was done last."""
+        uncounted, self._uncounted = self._uncounted, []
+        counts = self._counts
+        for event in uncounted:
+            if count := counts.get(type(event)):
+                count(event)
+                self._began = min(self._began or event.ts, event.ts)
+                self._last = max(self._last, event.ts)
 
     def value(self) -> RunStatistics:
         """What was counted so far."""
+        self._count()
         return RunStatistics(
             started=self._started,
             running=sum(session.began is not None for session in self._open.values()),
@@ -136,10 +153,12 @@ class StatisticsFold:
     @property
     def usage(self) -> Usage:
         """Tokens and cost so far."""
+        self._count()
         return self._usage
 
     def slowest(self, most: int) -> list[tuple[str, str]]:
         """The sessions in flight that began first: their ids and when they began."""
+        self._count()
         begun = [(name, session.began) for name, session in self._open.items() if session.began]
         return sorted(begun, key=lambda item: item[1])[:most]
 

@@ -33,15 +33,20 @@ class Pairing(msgspec.Struct, frozen=True):
     orphans: tuple[ToolReturned, ...] = ()
 
 
+_NOTHING = Pairing(())
+
+
 def pair(step: Step) -> Pairing:
     """Match the results of *step* to its calls, by call id.
 
     Where no result carries an id and there are as many results as calls, they match by position.
     """
     calls, results = step.reply.calls, step.results
-    if len(calls) == len(results) <= 1 and all(r.call_id == calls[0].id for r in results):
-        # Most steps are like this, and those of a whole run are asked about.
-        return Pairing(tuple(zip(calls, results, strict=True)))
+    # Most steps are like the first two, and those of a whole run are asked about.
+    if not calls and not results:
+        return _NOTHING
+    if len(calls) == 1 == len(results) and results[0].call_id == calls[0].id:
+        return Pairing(((calls[0], results[0]),))
     if results and len(results) == len(calls) and not any(r.call_id for r in results):
         return Pairing(tuple(zip(calls, results, strict=True)))
     waiting: dict[str | None, deque[int]] = {}

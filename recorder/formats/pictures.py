@@ -8,6 +8,8 @@ from recorder.shapes import array_of, object_of, text_in
 
 def has_pictures(content: Json) -> bool:
     """Say whether *content*, or the envelope it is, has parts that are pictures."""
+    if isinstance(content, str):  # as most is
+        return False
     parts = object_of(content).get("content") if _is_envelope(content) else content
     return any(map(_is_picture, array_of(parts)))
 
@@ -17,6 +19,8 @@ def shown(output: Json) -> Json:
 
     An envelope is ``{"_multimodal": true, "content": [parts], "text_summary": str}``.
     """
+    if isinstance(output, str):  # as most is
+        return output
     if _is_envelope(output):
         return _summary(object_of(output))
     if has_pictures(output):

@@ -14,6 +14,8 @@ from recorder.shapes import object_of, text_in
 from recorder.stats import error_counts, tool_stats
 from recorder.steps import Step, pair
 
+_MINUTE, _PLAIN = len("2026-01-01T00:00:"), len("2026-01-01T00:00:00.000Z")
+
 
 def render(session: Session, run: str = "") -> dict[str, Json]:
     """Write *session* of *run* as a row; equal sessions give equal rows.
@@ -142,4 +144,11 @@ def _sum(times: Iterable[Times | None]) -> float | None:
 
 def _between(began: str, ended: str) -> float:
     """Seconds from one moment to another, none where the clock was set back meanwhile."""
+    if began[:_MINUTE] == ended[:_MINUTE] and _is_plain(began) and _is_plain(ended):
+        return max(0.0, float(ended[_MINUTE:-1]) - float(began[_MINUTE:-1]))
     return max(0.0, seconds(ended) - seconds(began))
+
+
+def _is_plain(ts: str) -> bool:
+    """Whether a moment is written as :func:`~recorder.events.timestamp` does it."""
+    return len(ts) == _PLAIN and ts[-1] == "Z"

@@ -17,6 +17,7 @@ out, because no trajectory says it:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TypeAlias
 
 import msgspec
@@ -97,11 +98,30 @@ def transcript(session: Session) -> Transcript:
     """
     opening = leading_system(session)
     return Transcript(
-        tools=whole(dump([_described(tool) for tool in session.tools])),
+        tools=_written(_Shared(session.tools)),
         system="\n\n".join(filter(None, (flat(message.content) for message in opening))),
         turns=tuple(_turn(turn) for turn in session.turns[len(opening) :]),
         orphans=len(session.orphans),
     )
+
+
+class _Shared:
+    """Tools that are told apart by the tuple they are in, which all sessions of a run share."""
+
+    def __init__(self, tools: tuple[dict[str, Json], ...]) -> None:
+        self.tools = tools
+
+    def __hash__(self) -> int:
+        return id(self.tools)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Shared) and other.tools is self.tools
+
+
+@lru_cache(maxsize=16)
+def _written(shared: _Shared) -> str:
+    """Write tools as JSON, which takes longer than all the rest of a short session."""
+    return whole(dump([_described(tool) for tool in shared.tools]))
 
 
 def same_turns(session: Session) -> tuple[Json, ...]:

@@ -17,7 +17,7 @@ from recorder.following import Follower
 from recorder.formats import row
 from recorder.reader import fold_journal, read
 from recorder.session import Session, apply, fold
-from recorder.standing import stand
+from recorder.standing import Standings, stand
 from recorder.statistics import StatisticsFold
 from recorder.verifying import inspect, survey
 from tests.guards import writing
@@ -34,9 +34,16 @@ HEADING = 2
 
 def all_of_archive(journal: Path) -> None:
     """Take every session out of a journal."""
-    archive = Archive(journal, stand(journal).sessions)
-    for name in stand(journal).sessions:
+    archive = Archive(journal, standings(journal).sessions)
+    for name in standings(journal).sessions:
         archive.fold(name)
+
+
+def standings(journal: Path) -> Standings:
+    """See where every session stands, and what the run came to."""
+    found = stand(journal)
+    found.statistics.value()  # what was not counted yet is counted now
+    return found
 
 
 def export(journal: Path) -> None:
@@ -66,7 +73,7 @@ def render(journal: Path) -> None:
 
 READERS: dict[str, tuple[Callable[[Path], object], int]] = {
     "to read": (lambda journal: deque(read(journal), 0), 1),
-    "to see where sessions stand": (stand, 1),
+    "to see where sessions stand": (standings, 1),
     "to fold": (fold_journal, 1),
     "to take sessions out one by one": (all_of_archive, 3),
     "to export": (export, 2),
