@@ -23,7 +23,15 @@ from hermes_run.plan import Plan
 from hermes_run.prompts import Prompt, Reject
 from hermes_run.report import Poisoned, Report
 from hermes_run.resume import Resumption
-from hermes_run.run_json import RUN, asked, asked_again, folder_of, idle_of, write_run_json
+from hermes_run.run_json import (
+    REJECTS,
+    RUN,
+    asked,
+    asked_again,
+    folder_of,
+    idle_of,
+    write_run_json,
+)
 from hermes_run.sandboxes.choosing import open_wall
 from hermes_run.scheduler import Draw, schedule
 from hermes_run.shared import open_plan, read_prefill
@@ -39,7 +47,6 @@ from recorder.record import Record
 from recorder.session import Session
 from recorder.settings import JournalStatistics
 
-REJECTS = "rejects.jsonl"
 REFRESH_S = 10.0
 """How often ``statistics.json`` is replaced while running, in seconds."""
 

@@ -8,14 +8,12 @@ import time
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
 from hermes_run.config import SandboxName, Settings, shown
 from hermes_run.drift import SEMANTIC, Change, prefill_hash
-from hermes_run.plan import Plan
-from hermes_run.resume import Past
 from hermes_run.tools.shelf import Shelf, odds, whole
 from recorder import files
 from recorder.errors import RunDirectoryError
@@ -27,7 +25,14 @@ from recorder.run_directory import JOURNAL
 from recorder.shapes import array_of, object_of, text_in
 from recorder.version import VERSION
 
+if TYPE_CHECKING:  # who only looks at a run loads nothing that makes one
+    from hermes_run.plan import Plan
+    from hermes_run.resume import Past
+
 RUN = "run.json"
+
+REJECTS = "rejects.jsonl"
+"""File beside it with the rows that can't be used."""
 
 LISTED = 1000
 """Changed rows that are listed for each resumption; those beyond are counted only."""

@@ -6,10 +6,10 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO, cast
+from typing import TYPE_CHECKING, TextIO, cast
 
-import structlog
-from structlog.typing import FilteringBoundLogger
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 RUN_LOG = "run.log"
 
@@ -36,6 +36,8 @@ def open_log(directory: Path) -> Generator[FilteringBoundLogger]:
     Raises:
         OSError: the file can't be opened.
     """
+    import structlog  # noqa: PLC0415  # it brings all of rich, and most commands have no log
+
     descriptor = os.open(
         directory / RUN_LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600
     )

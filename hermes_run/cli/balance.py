@@ -8,8 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from hermes_run.run import REJECTS
-from hermes_run.run_json import settings_of
+from hermes_run.run_json import REJECTS, settings_of
 from recorder.json_text import decode
 from recorder.messages import Json
 from recorder.reader import lines

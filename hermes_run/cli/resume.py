@@ -29,8 +29,8 @@ from hermes_run.prices import read_prices
 from hermes_run.prompts import check_file, read_prompts
 from hermes_run.report import Report
 from hermes_run.resume import Choices, Past, Resumption, Rows, compare_rows, refuse_drift
-from hermes_run.run import REJECTS, reopen_run
-from hermes_run.run_json import folder_of, read_run_json, settings_of
+from hermes_run.run import reopen_run
+from hermes_run.run_json import REJECTS, folder_of, read_run_json, settings_of
 from hermes_run.sandboxes.fencing import fence
 from hermes_run.shared import read_prefill
 from hermes_run.tools.opening import open_stock

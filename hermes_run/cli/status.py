@@ -15,8 +15,7 @@ from hermes_run.cli.report import advice, rewards, wall_s
 from hermes_run.errors import UsageError
 from hermes_run.progress.panel import retries, tokens, tools
 from hermes_run.report import Again, Poisoned, again
-from hermes_run.run import REJECTS
-from hermes_run.run_json import RUN, idle_of
+from hermes_run.run_json import REJECTS, RUN, idle_of
 from hermes_run.words import clean, counts, duration
 from recorder.errors import CorruptJournalError
 from recorder.json_text import decode, encode

@@ -16,8 +16,7 @@ from hermes_run.cli.faults import explain, tell
 from hermes_run.cli.findings import Verified, describe, shown
 from hermes_run.cli.status import no_run
 from hermes_run.errors import UsageError
-from hermes_run.run import REJECTS
-from hermes_run.run_json import RUN, asked_as_recorded, write_run_json
+from hermes_run.run_json import REJECTS, RUN, asked_as_recorded, write_run_json
 from recorder.errors import MisuseError, RunDirectoryError
 from recorder.events import tools_hash
 from recorder.json_text import decode, encode
