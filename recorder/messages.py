@@ -76,15 +76,20 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def add_usage(one: Usage, other: Usage) -> Usage:
     """Sum two usages; a cost is known as soon as one of them is."""
-    costs = [usage.cost_usd for usage in (one, other) if usage.cost_usd is not None]
     return Usage(
-        input=one.input + other.input,
-        output=one.output + other.output,
-        cached=one.cached + other.cached,
-        reasoning=one.reasoning + other.reasoning,
-        cost_usd=sum(costs) if costs else None,
-        estimated=one.estimated or other.estimated,
+        one.input + other.input,
+        one.output + other.output,
+        one.cached + other.cached,
+        one.reasoning + other.reasoning,
+        _cost(one.cost_usd, other.cost_usd),
+        one.estimated or other.estimated,
     )
+
+
+def _cost(one: float | None, other: float | None) -> float | None:
+    if one is None:
+        return other
+    return one if other is None else one + other
 
 
 def text_of(content: Json, image: str = "[image]") -> str | None:

@@ -24,7 +24,7 @@ from recorder.messages import Json, Message
 from recorder.recording import Opening, Recording
 from recorder.run_directory import RowSink
 from recorder.session import Session
-from recorder.sinks import Sink, Tee
+from recorder.sinks import Sink
 from recorder.standing import Standings
 from recorder.statistics import StatisticsFold
 
@@ -56,7 +56,7 @@ class Record:
         self.operational: dict[str, object] = {}
         self._past = past.sessions if past else {}
         self.rows = opened
-        self._others: Sink = Tee()
+        self._others: tuple[Sink, ...] = ()
         self._declared: dict[str, _Declared] = {}
         self._starting: set[str] = set()
         self._begun = Marks()
@@ -76,7 +76,7 @@ class Record:
 
         What *sink* raises comes out where the fact was recorded, and it is recorded all the same.
         """
-        self._others = Tee(self._others, sink)
+        self._others = (*self._others, sink)
 
     async def __call__(self, event: Event) -> None:
         """Accept *event* and tell everybody.
@@ -99,7 +99,8 @@ class Record:
     async def note(self, event: Event) -> None:
         """Count what another process of this run has recorded; contents need not be there."""
         self._count(event)
-        await self._others(event)
+        for sink in self._others:
+            await sink(event)
 
     def _count(self, event: Event) -> None:
         self.statistics.add(event)
@@ -114,7 +115,8 @@ class Record:
         Raises:
             JournalError: it will never be durable.
         """
-        await self._others(event)
+        for sink in self._others:
+            await sink(event)
         await self.journal.settled()
 
     async def durable(self) -> None:

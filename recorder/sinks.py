@@ -23,18 +23,6 @@ class Sink(Protocol):
         ...
 
 
-class Tee:
-    """Gives every event to several sinks, one after the other, the one that must not lose first."""
-
-    def __init__(self, *sinks: Sink) -> None:
-        self._sinks = sinks
-
-    async def __call__(self, event: Event) -> None:
-        """Accept *event* when all sinks have; the first that raises stops it."""
-        for sink in self._sinks:
-            await sink(event)
-
-
 class Lossy:
     """Never makes anybody wait: keeps the newest *capacity* events and counts those it drops.
 

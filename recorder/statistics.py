@@ -122,12 +122,13 @@ class StatisticsFold:
     def _count(self) -> None:
         """Count what came since this was done last."""
         uncounted, self._uncounted = self._uncounted, []
-        counts = self._counts
+        counts, moments = self._counts, [self._last]
         for event in uncounted:
             if count := counts.get(type(event)):
                 count(event)
-                self._began = min(self._began or event.ts, event.ts)
-                self._last = max(self._last, event.ts)
+                moments.append(event.ts)
+        self._last = max(moments)
+        self._began = min(filter(None, (self._began, *moments)), default="")
 
     def value(self) -> RunStatistics:
         """What was counted so far."""
@@ -184,7 +185,8 @@ class StatisticsFold:
             self._unpriced += usage.cost_usd is None
 
     def _return(self, event: ToolReturned) -> None:
-        self._flags.update({flag.partition(":")[0] for flag in event.flags})
+        if event.flags:
+            self._flags.update({flag.partition(":")[0] for flag in event.flags})
         session = self._open.get(event.session)
         if session and session.reply:
             session.results.append(event)

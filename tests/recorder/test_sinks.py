@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from recorder.sinks import Lossy, Tee, lossy
+from recorder.sinks import Lossy, lossy
 
 
 class Kept:
@@ -41,25 +41,6 @@ class Slow(Kept):
         self.asked.set()
         await self.told.wait()
         await super().__call__(event)
-
-
-async def test_every_sink_of_a_tee_gets_every_event_in_order(said):
-    """One after the other."""
-    first, second = Kept(), Kept()
-    tee = Tee(first, second)
-    for seq in range(3):
-        await tee(said(seq))
-    assert first.events == second.events == [said(0), said(1), said(2)]
-
-
-async def test_the_first_sink_that_raises_stops_a_tee(said):
-    """Those before it have the event, those after it do not."""
-    first, broken, last = Kept(), Broken(), Kept()
-    tee = Tee(first, broken, last)
-    await tee(said(0))
-    with pytest.raises(RuntimeError, match="broken"):
-        await tee(said(1))
-    assert [len(sink.events) for sink in (first, broken, last)] == [2, 1, 1]
 
 
 async def test_a_lossy_sink_delivers_what_there_is_when_the_block_ends(said):
