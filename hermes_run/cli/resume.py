@@ -24,7 +24,6 @@ from hermes_run.config import ResumeOptions, SandboxName, Settings, check
 from hermes_run.drift import Meant, drift
 from hermes_run.errors import SandboxError, UsageError
 from hermes_run.intake import Intake
-from hermes_run.models.source import open_source, unasked
 from hermes_run.prices import read_prices
 from hermes_run.prompts import check_file, read_prompts
 from hermes_run.report import Report
@@ -221,6 +220,8 @@ async def _go_on(
     again: Again, past: Past, shelf: Shelf, signals: Signals
 ) -> tuple[Report, list[str]]:
     """Do what is left; all of it is on disk when this returns. Gives what is to be told, too."""
+    from hermes_run.models.source import open_source, unasked  # loads only where a run goes on
+
     directory, settings = again.directory, again.settings
     resumption = await to_thread.run_sync(Resumption, directory, past, again.choices)
     await _fence(past.standings.run, directory)

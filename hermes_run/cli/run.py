@@ -17,7 +17,6 @@ from hermes_run.cli.showing import conclude, finish_on_screen
 from hermes_run.cli.signals import Signals, listen
 from hermes_run.complaints import kept_from_the_screen
 from hermes_run.config import SIMULATED, Settings
-from hermes_run.models.source import open_source
 from hermes_run.prompts import read_prompts
 from hermes_run.report import Report
 from hermes_run.run import Run, open_run
@@ -70,6 +69,8 @@ async def _run(order: Order, shelf: Shelf, signals: Signals) -> tuple[Report, li
         JournalError: the record can't be written.
         UsageError: there is no key, or the prefill file can't be used.
     """
+    from hermes_run.models.source import open_source  # its libraries load when they are asked for
+
     settings = order.settings
     given = {"path": str(order.prompts.absolute()), "rows": order.rows}
     async with AsyncExitStack() as stack:
