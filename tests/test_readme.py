@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -44,14 +45,21 @@ async def endpoint() -> AsyncIterator[str]:
         yield base_url
 
 
-@pytest.fixture
-def here(tmp_path: Path) -> Path:
-    """A folder with the examples in it and one run behind it."""
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
+@pytest.fixture(scope="module")
+def one_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the examples in it and one run behind it, for copies only."""
+    folder = tmp_path_factory.mktemp("one_run")
+    (folder / "examples").symlink_to(ROOT / "examples")
     options = ["--model", "simulated", "--name", "NAME", "--limit", "2", "examples/prompts.jsonl"]
     made = [sys.executable, "-m", "hermes_run", *options]
-    subprocess.run(made, cwd=tmp_path, check=True, capture_output=True, timeout=120)
-    return tmp_path
+    subprocess.run(made, cwd=folder, check=True, capture_output=True, timeout=120)
+    return folder
+
+
+@pytest.fixture
+def here(tmp_path: Path, one_run: Path) -> Path:
+    """A folder of one's own with the examples in it and one run behind it."""
+    return shutil.copytree(one_run, tmp_path, symlinks=True, dirs_exist_ok=True)
 
 
 def test_the_readme_shows_the_two_commands_of_a_fresh_machine():
