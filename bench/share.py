@@ -62,10 +62,10 @@ from recorder.session import Session
 
 BUDGET = 0.05
 CONCURRENCY, QUICK = 64, 4
-MANY = 3
+MANY = 5
 """So many times as many sessions fill a core."""
 
-BURST = 2
+BURST = 4
 """Sessions for each place in a burst: its beginning and its end should count little."""
 
 
