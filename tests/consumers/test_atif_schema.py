@@ -296,7 +296,7 @@ def sessions(draw):
     return fold(events)
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(sessions(), st.sampled_from(STYLES))
 def test_a_document_gives_back_the_turns_it_was_made_from(faults, session, style):
     """Whatever is in them it is sound, and so is what any view of the session is written as."""

@@ -37,7 +37,7 @@ def test_a_session_costs_the_same_after_few_and_after_many(tmp_path: Path):
 
 def test_nothing_stays_of_a_session_that_is_over(tmp_path: Path):
     """Later in a run there is less than one object more for each session that came meanwhile."""
-    early, late = 300, 600
+    early, late = 300, 450
     model = running.Looking(2, (early, late))
     tracemalloc.start()
     try:

@@ -121,7 +121,7 @@ def write(tmp_path: Path):
 
 
 @given(drawn=journals())
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=75, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_interleaving_folds_the_same(write, drawn):
     """Whoever reads the journal, and for whatever purpose, sees what each session is alone."""
     played, segments = drawn

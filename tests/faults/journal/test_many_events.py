@@ -18,7 +18,7 @@ from recorder.reader import Entry, Order, read
 from recorder.settings import JournalSettings
 from recorder.standing import stand
 
-EVENTS = int(os.environ.get("HERMES_RUN_MANY_EVENTS", "20000"))
+EVENTS = int(os.environ.get("HERMES_RUN_MANY_EVENTS", "10000"))
 """How many there are; 1,000,000 take some minutes, most of them to trace memory."""
 
 AT_ONCE = 50

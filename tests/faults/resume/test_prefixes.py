@@ -209,7 +209,7 @@ shares = st.integers(0, WHOLE)
 phases = (Phase.explicit, Phase.generate)  # a smaller cut is no simpler, and each is a whole run
 
 
-@settings(max_examples=45, phases=phases)
+@settings(max_examples=24, phases=phases)
 @given(at=shares, inside=shares, rows=shares)
 @example(at=0, inside=0, rows=0)
 @example(at=0, inside=500, rows=0)
@@ -229,7 +229,7 @@ def test_any_prefix_of_a_journal_resumes_to_the_same_rows(
         _go_on(folder, base)
 
 
-@settings(max_examples=20, phases=phases)
+@settings(max_examples=12, phases=phases)
 @given(first=shares, second=shares, rows=shares)
 @example(first=500, second=0, rows=0)
 def test_a_run_that_crashed_twice_resumes_to_the_same_rows(

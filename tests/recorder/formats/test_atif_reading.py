@@ -257,7 +257,7 @@ STEPS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(
     st.lists(STEPS, max_size=4),
     st.fixed_dictionaries(

@@ -116,7 +116,7 @@ def sessions(draw, outputs=OUTPUTS, ids=ANY_IDS):
     return fold(events)
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(sessions())
 def test_a_row_gives_back_the_turns_it_was_made_from(session):
     """Reading what was rendered gives the same turns, and renders to the same row."""

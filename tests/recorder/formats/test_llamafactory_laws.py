@@ -163,7 +163,7 @@ def written(session):
     return assume(False)
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(sessions())
 def test_a_row_gives_back_the_turns_it_was_made_from(session):
     """Reading what was rendered gives the same turns, and renders to the same row."""
@@ -175,6 +175,7 @@ def test_a_row_gives_back_the_turns_it_was_made_from(session):
         assert second[key] == row[key]
 
 
+@settings(max_examples=60)
 @given(sessions(), st.sampled_from(STYLES))
 def test_every_view_of_a_session_comes_back(session, style):
     """A view has a row that gives back its turns, unless the model says nothing in it."""
@@ -187,6 +188,7 @@ def test_every_view_of_a_session_comes_back(session, style):
         assert same_turns(load("llamafactory").parse(row)) == same_turns(view)
 
 
+@settings(max_examples=60)
 @given(sessions())
 def test_turns_alternate_and_a_reply_is_the_last(session):
     """The turns stand as LLaMA-Factory's converter asks for, each with its origin and ids."""
@@ -201,6 +203,7 @@ def test_turns_alternate_and_a_reply_is_the_last(session):
         assert bool(ids) == (speaker == "function_call")
 
 
+@settings(max_examples=60)
 @given(sessions())
 def test_only_the_turns_of_a_reply_follow_calls_that_were_answered(session):
     """Results stand behind their calls, and every other gap is a turn that is flagged as empty."""
@@ -214,6 +217,7 @@ def test_only_the_turns_of_a_reply_follow_calls_that_were_answered(session):
             assert turn["value"] == ""
 
 
+@settings(max_examples=60)
 @given(sessions())
 def test_nobody_can_forge_what_llamafactory_looks_for(session):
     """There is no media tag, no round number, and no block that is not ours."""
@@ -230,6 +234,7 @@ def test_nobody_can_forge_what_llamafactory_looks_for(session):
             assert "\n</think>\n\n" in value
 
 
+@settings(max_examples=60)
 @given(sessions())
 def test_every_call_is_an_object_with_object_arguments(session):
     """Whatever the model wrote, the templates of all models can write it down."""
@@ -247,6 +252,7 @@ def test_every_call_is_an_object_with_object_arguments(session):
         assert all(isinstance(call["arguments"], dict) for call in calls)
 
 
+@settings(max_examples=60)
 @given(sessions())
 def test_a_row_is_text_that_any_file_can_hold(session):
     """Values are strings, and the row is strict JSON in UTF-8 without escapes."""
@@ -257,6 +263,7 @@ def test_a_row_is_text_that_any_file_can_hold(session):
     assert json.loads(document) == row
 
 
+@settings(max_examples=60)
 @given(sessions())
 def test_who_made_a_turn_is_still_known(session):
     """Turns of the harness are read as such, in the order in which they came."""
@@ -326,7 +333,7 @@ ROWS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(ROWS)
 def test_a_row_of_anybodys_is_read_or_refused(row):
     """Nothing but a format error comes out, and what was read comes back once it is written."""

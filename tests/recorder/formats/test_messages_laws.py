@@ -110,7 +110,7 @@ def written(session, style=AS_RECORDED):
         return None
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(sessions(), st.sampled_from(STYLES))
 def test_a_row_gives_back_the_turns_it_was_made_from(session, style):
     """In every style, through any file, and with who made each of them."""
