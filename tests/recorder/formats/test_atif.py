@@ -159,6 +159,17 @@ def test_what_was_written_is_read_back():
     assert (again.ended.outcome, again.ended.error, again.tools) == ("completed", "e", (TOOL,))
 
 
+def test_a_result_of_nothing_is_read_back_as_nothing():
+    """It does not become the text that JSON has for it."""
+    session: Any = session_of(
+        (ModelReplied, {"calls": (ToolCall("a", "f", "{}"),)}),
+        (ToolReturned, {"call_id": "a", "status": "ok", "output": None}),
+        tools=(TOOL,),
+    )
+    (found,) = parse(render(session)).turns[1].results
+    assert found.output is None
+
+
 def test_calls_get_ids_of_their_own_and_arguments_that_are_an_object():
     """What was recorded stands beside that, is flagged, and comes back."""
     calls = (
