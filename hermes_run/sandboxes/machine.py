@@ -25,7 +25,7 @@ from hermes_run.sandboxes.folders import Folders
 from hermes_run.sandboxes.launch import Launch
 from hermes_run.sandboxes.life import Life
 from hermes_run.sandboxes.mirror import Mirror, update_mirror
-from hermes_run.sandboxes.processes import turn_to_start
+from hermes_run.sandboxes.processes import turn_to_open, turn_to_start
 from hermes_run.sandboxes.protocol import Command, Finished
 from hermes_run.sandboxes.wall import Allowance, Site
 from hermes_run.sandboxes.workspaces import remove_tree
@@ -171,10 +171,12 @@ class Machine:
             return self._life
         if self._life:
             await self._life.over.wait()
-        async with turn_to_start():
-            with _broken("the processes of a session can't be started"):
-                self._life = Life(self._launch, self._allowance, self._control, self._keepers)
-            self._tasks.start_soon(self._life.live)
+        async with turn_to_open():
+            async with turn_to_start():
+                with _broken("the processes of a session can't be started"):
+                    self._life = Life(self._launch, self._allowance, self._control, self._keepers)
+                self._tasks.start_soon(self._life.live)
+            await self._life.is_ready()
         return self._life
 
     async def _follow(self, life: Life, call: Call) -> None:

@@ -45,6 +45,21 @@ def turn_to_start() -> anyio.Lock:
         return _starts.get()
 
 
+OPENING = 4
+"""So many sandboxes are opened at once: what each does until it is there takes processors away."""
+
+_openings: RunVar[anyio.CapacityLimiter] = RunVar("hermes_run.sandboxes.processes.openings")
+
+
+def turn_to_open() -> anyio.CapacityLimiter:
+    """Let a few sandboxes be opened at a time."""
+    try:
+        return _openings.get()
+    except LookupError:
+        _openings.set(anyio.CapacityLimiter(OPENING))
+        return _openings.get()
+
+
 def read_away(pipe: int, limit: int = CHUNK) -> bytes | None:
     """Read from a pipe that is readable; nothing where somebody else has read it before."""
     try:

@@ -71,10 +71,14 @@ def _pipe(undo: contextlib.ExitStack) -> tuple[int, int]:
     return ends
 
 
+@cache
+def _supervisor() -> str:
+    return resources.files("hermes_run.sandboxes").joinpath("supervisor.sh").read_text("utf-8")
+
+
 def _command_line(launch: Launch, allowance: Allowance, channel: str) -> list[str]:
-    text = resources.files("hermes_run.sandboxes").joinpath("supervisor.sh").read_text("utf-8")
     variables = [f"{name}={value}" for name, value in launch.commands.items()]
     bounds = [allowance.memory // 1024, allowance.disk // 1024, *_files()]
     processes = str(allowance.processes) if launch.counted else ""
-    shell = ["/usr/bin/env", "-i", *variables, "/bin/sh", "-c", _START, text]
+    shell = ["/usr/bin/env", "-i", *variables, "/bin/sh", "-c", _START, _supervisor()]
     return [*shell, launch.control, channel, *map(str, bounds), processes]

@@ -1,0 +1,55 @@
+"""Opening sandboxes, many at the same time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+import msgspec
+
+from hermes_run.sandboxes.launch import Launch
+from hermes_run.sandboxes.machine import open_machine
+from hermes_run.sandboxes.processes import OPENING, turn_to_open
+from hermes_run.sandboxes.protocol import Command
+from hermes_run.sandboxes.wall import Allowance, Site
+
+WAITS = 'echo . >> "$0"; until [ -e "$0.open" ]; do sleep 0.01; done; exec "$@"'
+"""Starts what follows when there is a certain file, and tells first that it waits for it."""
+
+
+def lines(path: Path) -> list[str]:
+    """Give the lines of a file that may not be there yet."""
+    return path.read_text().splitlines() if path.exists() else []
+
+
+async def test_a_few_sandboxes_are_opened_at_once(launch: Launch, tmp_path: Path):
+    """The others wait: hundreds that start together would leave the event loop no processor."""
+    waiting, sessions = tmp_path / "waiting", OPENING + 2
+    held = msgspec.structs.replace(launch, argv=("/bin/sh", "-c", WAITS, str(waiting)))
+
+    async def open_and_run(number: int) -> None:
+        folder = tmp_path / f"work{number}"
+        scratch = tmp_path / f"scratch{number}"
+        folder.mkdir()
+        scratch.mkdir()
+        mine = msgspec.structs.replace(
+            held,
+            root=str(folder),
+            temporary=str(scratch / "tmp"),
+            control=str(scratch / "control"),
+        )
+        async with open_machine(mine, Site(folder, scratch), Allowance()) as machine:
+            assert (await machine.run(Command(":", timeout_s=60.0, limit=100))).exit_code == 0
+
+    with anyio.fail_after(60):
+        async with anyio.create_task_group() as tasks:
+            for number in range(sessions):
+                tasks.start_soon(open_and_run, number)
+            turn = turn_to_open()
+            while turn.statistics().tasks_waiting < 2:  # noqa: ASYNC110  # nobody else tells
+                await anyio.sleep(0.01)
+            while len(lines(waiting)) < OPENING:  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+            assert len(lines(waiting)) == OPENING
+            (tmp_path / "waiting.open").touch()
+    assert len(lines(waiting)) == sessions
