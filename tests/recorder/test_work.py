@@ -86,6 +86,6 @@ WORK: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("work", WORK.values(), ids=WORK)
 async def test_twice_the_sessions_are_twice_the_work(record, work):
     """Nothing is looked through for each session."""
-    runs = [await record(count) for count in (32, 64, 96)]  # facts are counted 32 at a time
+    runs = [await record(count) for count in (15, 30, 45)]
     few, more, most = (calls(partial(work, run)).total() for run in runs)
     assert abs((most - more) - (more - few)) < (more - few) * 0.05

@@ -192,6 +192,28 @@ def test_a_clock_that_was_set_back_makes_no_time_negative():
     assert (timing["seconds"], timing["model_s"], timing["tool_s"]) == (0.0, 0.0, 0.5)
 
 
+@pytest.mark.parametrize("began", ["2026-05-04T10:20:30.250Z", "2026-05-04T10:20:30.25+00:00"])
+@pytest.mark.parametrize(
+    ("ended", "seconds"),
+    [
+        ("2026-05-04T10:20:30.250Z", 0.0),
+        ("2026-05-04T10:20:59.999Z", 29.749),
+        ("2026-05-04T10:21:00.000Z", 29.75),
+        ("2026-05-04T11:20:30.250Z", 3600.0),
+        ("2026-05-04T12:20:31.250+02:00", 1.0),
+        ("2026-05-04T10:20:29.250Z", 0.0),
+    ],
+)
+def test_times_are_told_whatever_lies_between(began, ended, seconds):
+    """Within a minute or over several, and in whatever way ISO 8601 writes a moment."""
+    times = Times(started=began, finished=ended)
+    events = [
+        SessionStarted(session="s", seq=0, ts=timestamp(0)),
+        ModelReplied(session="s", seq=1, ts=timestamp(1), text="Hi", times=times),
+    ]
+    assert row.render(fold(events))["timing"]["model_s"] == seconds
+
+
 STRAYS = [
     {"role": "tool", "tool_call_id": "ghost", "content": "before any call"},
     {"role": "user", "content": "q"},
