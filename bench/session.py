@@ -28,8 +28,9 @@ import msgspec
 from openai import DefaultAioHttpClient, DefaultAsyncHttpxClient
 
 from bench.answer import Answer, Curve, Figure, arguments, at_most, parsed, ratios, tell
+from bench.bare import open_bare
 from bench.server import CHUNKS, Server, open_server
-from bench.sessions import LOOK_AROUND, TURNS, Client, open_bare, open_ours, pace, spend
+from bench.sessions import LOOK_AROUND, TURNS, Client, open_ours, pace, spend
 
 BUDGETS = {64: 10.0, 1000: 12.5}
 """Milliseconds a session, by how many run at once."""

@@ -1,24 +1,21 @@
-"""Whole sessions in bursts: through the real engine, and through a bare loop on the openai SDK.
+"""Whole sessions in bursts, through the real engine.
 
 A run is opened once and asked for so many sessions again and again, so that neither opening it nor
-the slow start of its requests is in what is measured. :func:`spend` does that for either side.
+the slow start of its requests is in what is measured. :func:`spend` does that for any client.
 """
 
 from __future__ import annotations
 
 import gc
 import itertools
-import json
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Protocol
 
 import anyio
-import httpx2
 from anyio.abc import ObjectReceiveStream, ObjectSendStream
-from openai import AsyncOpenAI
 
 from bench.server import TOOL
 from hermes_run import Context, tool
@@ -37,7 +34,6 @@ TURNS = 4
 PACE_A_SESSION_S = 0.0003
 """Between two chunks of one stream, for each session: at any number of them the same load."""
 
-KEEP_S = 600.0
 RESULT = "drwxr-xr-x 2 build build 4096 parser.py: the header was not found in line 117\n" * 19
 """What the tool gives: 1.5 KB, as a listing or the end of a log."""
 
@@ -164,13 +160,6 @@ def settings_for(url: str, concurrency: int) -> Settings:
     )
 
 
-class Opened(NamedTuple):
-    """A run that is open, and where its replies come from."""
-
-    run: Run
-    source: Source
-
-
 @asynccontextmanager
 async def opened(
     folder: Path,
@@ -178,8 +167,8 @@ async def opened(
     rows: AsyncGenerator[Prompt | Reject],
     tools: Sequence[Tool] = (LOOKUP,),
     source: Source | None = None,
-) -> AsyncGenerator[Opened]:
-    """Open a run in *folder* as ``run_many`` does; *source* is what the settings say, or another.
+) -> AsyncGenerator[tuple[Run, Source]]:
+    """Open a run in *folder* as ``run_many`` does; gives it and where its replies come from.
 
     Args:
         folder: the run directory, which must not exist.
@@ -193,7 +182,7 @@ async def opened(
         source = source or await stack.enter_async_context(open_source(settings))
         read = await stack.enter_async_context(aclosing(rows))
         opening = open_run(folder, read, settings, source, stock.shelf)
-        yield Opened(await stack.enter_async_context(opening), source)
+        yield await stack.enter_async_context(opening), source
 
 
 @asynccontextmanager
@@ -207,104 +196,3 @@ async def open_ours(
         driving(run, prompts, source) as ours,
     ):
         yield ours
-
-
-# --- the bare loop -------------------------------------------------------------------------------
-
-
-class Bare:
-    """The loop that everybody writes first: no retries, no limits, nothing kept but a last line."""
-
-    def __init__(self, api: AsyncOpenAI, concurrency: int, path: Path) -> None:
-        self.most = 0
-        self._api = api
-        self._concurrency = concurrency
-        self._file = path.open("a")
-        self._in_flight = 0
-        schema = {"type": "object", "properties": {"text": {"type": "string"}}}
-        function = {"name": TOOL, "description": "Look something up.", "parameters": schema}
-        self._tools: Any = [{"type": "function", "function": function}]
-
-    async def run(self, sessions: int) -> None:
-        """Run so many sessions to their end."""
-        numbers = iter(range(sessions))
-
-        async def work() -> None:
-            for number in numbers:
-                await self._session(number)
-
-        async with anyio.create_task_group() as tasks:
-            for _ in range(self._concurrency):
-                tasks.start_soon(work)
-        self._file.flush()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    async def _session(self, number: int) -> None:
-        prompt = f"Find out why build {number} failed, and say what to change."
-        messages: list[dict[str, Any]] = [{"role": "user", "content": prompt}]
-        while True:
-            reply = await self._ask(messages)
-            messages.append(reply)
-            if not reply.get("tool_calls"):
-                break
-            for call in reply["tool_calls"]:
-                output = await lookup(**json.loads(call["function"]["arguments"]))
-                messages.append({"role": "tool", "tool_call_id": call["id"], "content": output})
-        if len(messages) != 2 * TURNS:
-            raise SystemExit("a bare session went wrong")
-        self._file.write(json.dumps({"id": number, "messages": messages}) + "\n")
-
-    async def _ask(self, messages: list[dict[str, Any]]) -> dict[str, Any]:
-        self._in_flight += 1
-        self.most = max(self.most, self._in_flight)
-        texts: list[str] = []
-        calls: dict[int, dict[str, Any]] = {}
-        stream = await self._api.chat.completions.create(
-            model="bench",
-            messages=cast("Any", messages),
-            tools=self._tools,
-            stream=True,
-            stream_options={"include_usage": True},
-        )
-        async with stream:
-            async for chunk in stream:
-                delta = chunk.choices[0].delta
-                texts.append(delta.content or "")
-                for part in delta.tool_calls or ():
-                    _gather(calls, part)
-        self._in_flight -= 1
-        reply: dict[str, Any] = {"role": "assistant", "content": "".join(texts)}
-        return reply | ({"tool_calls": list(calls.values())} if calls else {})
-
-
-def _gather(calls: dict[int, dict[str, Any]], part: Any) -> None:  # noqa: ANN401  # the SDK's
-    call = calls.setdefault(
-        part.index, {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
-    )
-    call["id"] += part.id or ""
-    call["function"]["name"] += part.function.name or ""
-    call["function"]["arguments"] += part.function.arguments or ""
-
-
-@asynccontextmanager
-async def open_bare(
-    http: type[httpx2.AsyncClient], url: str, concurrency: int, path: Path
-) -> AsyncGenerator[Client]:
-    """Open the SDK on a client of the kind *http*, and a file for one line a session."""
-    limits = httpx2.Limits(
-        max_connections=concurrency,
-        max_keepalive_connections=concurrency,
-        keepalive_expiry=KEEP_S,
-    )
-    async with (
-        http(limits=limits, timeout=KEEP_S) as client,
-        AsyncOpenAI(base_url=url, api_key="key", max_retries=0, http_client=client) as api,
-    ):
-        bare = Bare(api, concurrency, path)
-        try:
-            yield bare
-        finally:
-            bare.close()

@@ -45,7 +45,7 @@ def turn_to_start() -> anyio.Lock:
         return _starts.get()
 
 
-OPENING = 4
+OPENING = 2 * (os.cpu_count() or 2)
 """So many sandboxes are opened at once: what each does until it is there takes processors away."""
 
 _openings: RunVar[anyio.CapacityLimiter] = RunVar("hermes_run.sandboxes.processes.openings")

@@ -106,7 +106,10 @@ def transcript(session: Session) -> Transcript:
 
 
 class _Shared:
-    """Tools that are told apart by the tuple they are in, which all sessions of a run share."""
+    """Tools that are told apart by the tuple they are in, which all sessions of a run share.
+
+    Nobody changes what is in a session; here it would not even be seen.
+    """
 
     def __init__(self, tools: tuple[dict[str, Json], ...]) -> None:
         self.tools = tools

@@ -153,20 +153,31 @@ async def test_a_session_has_a_row_when_it_has_ended(tmp_path: Path):
 async def test_other_sinks_get_what_the_journal_has(tmp_path: Path):
     """One that raises is heard where the fact was recorded, and the fact is recorded."""
     seen: list[str] = []
+    before: list[str] = []
+    behind: list[str] = []
 
     async def note(event: Event) -> None:
         seen.append(type(event).__name__)
         if len(seen) == 2:
             raise ZeroDivisionError("a broken view")
 
+    async def note_before(event: Event) -> None:
+        before.append(type(event).__name__)
+
+    async def note_behind(event: Event) -> None:
+        behind.append(type(event).__name__)
+
     async with open_record(tmp_path / "r") as record:
-        record.send_also_to(note)
+        for sink in (note_before, note, note_behind):
+            record.send_also_to(sink)
         recording = await record.start([Message("user", "x")], id="a")
         with pytest.raises(ZeroDivisionError):
             await recording.model_replied(text="y")
         seen.clear()
         await record(SessionEnded(session="a", seq=2, ts=TS, outcome="completed"))
     assert seen == ["SessionEnded"]
+    assert before == ["SessionStarted", "ModelReplied", "SessionEnded"]
+    assert behind == ["SessionStarted", "SessionEnded"]  # it stands behind the one that raised
     assert sessions(tmp_path / "r")["a"].replies == 1
     assert sessions(tmp_path / "r")["a"].ended
 

@@ -115,6 +115,22 @@ def test_without_a_model_three_lines_say_what_to_do(command, prompts):
 )
 def test_nothing_heavy_is_loaded_before_there_is_something_to_do(typed):
     """Neither the model client nor the event loop is imported."""
+    loaded = {name.partition(".")[0] for name in loaded_by(typed)}
+    assert "cyclopts" in loaded
+    assert loaded & HEAVY == set()
+
+
+@pytest.mark.parametrize("command", ["status", "verify", "export"])
+def test_who_only_looks_at_a_run_loads_nothing_that_makes_one(command, tmp_path: Path):
+    """Neither the engine nor the model client is imported."""
+    options = ["--to", "messages", "--out", str(tmp_path / "out")] if command == "export" else []
+    loaded = loaded_by([command, str(tmp_path), *options])
+    assert f"hermes_run.cli.{command}" in loaded
+    assert loaded & {"aiohttp", "hermes_run.run", "openai", "structlog"} == set()
+
+
+def loaded_by(typed: list[str]) -> set[str]:
+    """Give the modules that are there when the command has done what was typed."""
     program = (
         "import json, sys; from hermes_run.cli import main; main(sys.argv[1:]); "
         "print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
@@ -126,9 +142,7 @@ def test_nothing_heavy_is_loaded_before_there_is_something_to_do(typed):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         text=True,
     )
-    loaded = {name.partition(".")[0] for name in json.loads(done.stderr.splitlines()[-1])}
-    assert "cyclopts" in loaded
-    assert loaded & HEAVY == set()
+    return set(json.loads(done.stderr.splitlines()[-1]))
 
 
 def test_the_command_is_a_module_too(process):
