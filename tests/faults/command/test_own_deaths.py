@@ -22,15 +22,18 @@ def deaths() -> int:
 
 TOOLS = '''
 import os, signal, subprocess, sys
+import anyio
 from hermes_run import Context, tool
 
 is_worker = sys.modules["__main__"].__spec__.name.startswith("hermes_run.workers")
 
 @tool(effect="workspace")
 async def touch(context: Context) -> str:
-    """Kill whoever runs this, in one session."""
+    """Kill whoever runs this, in one session; the others wait for a file."""
     if context.session == "poison-0":
         os.kill(os.getpid(), signal.SIGKILL)
+    while not os.path.exists("go"):
+        await anyio.sleep(0.02)
     return "touched"
 
 @tool(effect="workspace")
@@ -70,10 +73,9 @@ def test_a_session_that_kills_its_worker_ends_and_takes_nobody_with_it(
     """It goes on alone where it may be the one; others wait, and are not taken for it."""
     names = ["poison", *(f"good-{number}" for number in range(5))]
     endpoint.first = Turn("", calls=(Call("touch", "{}"),))
-    endpoint.give_at_most(len(names))
     running = process(*own(endpoint, names, "touch"))
     until(lambda: (RUN / "run.log").exists() and deaths() == 2, running)
-    endpoint.give_at_most()
+    Path("go").touch()
     out, err = running.communicate(timeout=120)
     assert (running.returncode, out) == (3, "runs/mine\n"), err
     past, rows = look_at("runs/mine")
