@@ -173,7 +173,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="to count, on free cores")
     asked = parsed(parser)
     if asked.quick:
-        asked.sessions, asked.seconds = 128, 0.1
+        asked.repeats, asked.sessions, asked.seconds = 1, 128, 0.1
         asked.concurrency = (1, 8)
     tell(measure(asked))
 
