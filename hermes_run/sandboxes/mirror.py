@@ -35,6 +35,7 @@ from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
 
 from hermes_run.errors import SandboxError
+from hermes_run.limiters import limiter_in
 from hermes_run.sandboxes.pack import NEW, OLD, Copy, add, make
 from hermes_run.sandboxes.tree import FOLDER, Bounds, File, Folder, Identity, dress, files, survey
 from hermes_run.sandboxes.workspaces import opened, remove_tree
@@ -59,7 +60,8 @@ _MOVED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE}
 
 _PACK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
-_limiter: RunVar[CapacityLimiter] = RunVar("hermes_run.sandboxes.mirror")
+_copies: RunVar[CapacityLimiter] = RunVar("hermes_run.sandboxes.mirror")
+"""They keep copies out of the threads that tools wait for."""
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True):
@@ -215,7 +217,7 @@ async def update_mirror(mirror: Mirror, seq: int) -> bool:
     A call that runs again after a crash has its mirror. To make it anew would leave a moment
     without any, and a second crash in that moment could not be undone.
     """
-    return await to_thread.run_sync(_update_once, mirror, seq, limiter=_turns())
+    return await to_thread.run_sync(_update_once, mirror, seq, limiter=limiter_in(_copies, THREADS))
 
 
 async def restore_mirror(mirror: Mirror, seq: int) -> bool:
@@ -224,7 +226,9 @@ async def restore_mirror(mirror: Mirror, seq: int) -> bool:
     Raises:
         SandboxError: see :meth:`Mirror.restore`.
     """
-    return await to_thread.run_sync(_restore_before, mirror, seq, limiter=_turns())
+    return await to_thread.run_sync(
+        _restore_before, mirror, seq, limiter=limiter_in(_copies, THREADS)
+    )
 
 
 @functools.cache
@@ -245,15 +249,6 @@ def _restore_before(mirror: Mirror, seq: int) -> bool:
         return False
     mirror.restore()
     return True
-
-
-def _turns() -> CapacityLimiter:
-    """Keep copies out of the threads that tools wait for."""
-    try:
-        return _limiter.get()
-    except LookupError:
-        _limiter.set(CapacityLimiter(THREADS))
-        return _limiter.get()
 
 
 def _settled(mark: Mark) -> dict[Identity, Copy]:

@@ -11,6 +11,7 @@ import anyio
 from anyio.lowlevel import RunVar
 
 from hermes_run.errors import SandboxError
+from hermes_run.limiters import limiter_in
 
 LINE_BYTES = 131_000
 """The longest command: Linux takes 128 KiB in one argument."""
@@ -26,38 +27,29 @@ START_S = 10.0
 
 CHUNK = 65_536
 
-_starts: RunVar[anyio.Lock] = RunVar("hermes_run.sandboxes.processes")
+_starts: RunVar[anyio.CapacityLimiter] = RunVar("hermes_run.sandboxes.processes")
 
 WALKS = 4
 """So many paths are walked at once: each may hold a descriptor for every folder on its way."""
 
 _walks: RunVar[anyio.CapacityLimiter] = RunVar("hermes_run.sandboxes.processes.walks")
 
-_EXHAUSTED = {errno.ENOMEM, errno.EMFILE, errno.ENFILE}
-
-
-def turn_to_start() -> anyio.Lock:
-    """Let processes start one by one: a start holds the event loop up for a millisecond."""
-    try:
-        return _starts.get()
-    except LookupError:
-        _starts.set(anyio.Lock())
-        return _starts.get()
-
-
 OPENING = 2 * (os.cpu_count() or 2)
 """So many sandboxes are opened at once: what each does until it is there takes processors away."""
 
 _openings: RunVar[anyio.CapacityLimiter] = RunVar("hermes_run.sandboxes.processes.openings")
 
+_EXHAUSTED = {errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+
+
+def turn_to_start() -> anyio.CapacityLimiter:
+    """Let processes start one by one: a start holds the event loop up for a millisecond."""
+    return limiter_in(_starts, 1)
+
 
 def turn_to_open() -> anyio.CapacityLimiter:
     """Let a few sandboxes be opened at a time."""
-    try:
-        return _openings.get()
-    except LookupError:
-        _openings.set(anyio.CapacityLimiter(OPENING))
-        return _openings.get()
+    return limiter_in(_openings, OPENING)
 
 
 def read_away(pipe: int, limit: int = CHUNK) -> bytes | None:
@@ -70,11 +62,7 @@ def read_away(pipe: int, limit: int = CHUNK) -> bytes | None:
 
 def turn_to_walk() -> anyio.CapacityLimiter:
     """Let a few paths be walked at a time, see :mod:`~hermes_run.sandboxes.beneath`."""
-    try:
-        return _walks.get()
-    except LookupError:
-        _walks.set(anyio.CapacityLimiter(WALKS))
-        return _walks.get()
+    return limiter_in(_walks, WALKS)
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ import anyio
 from anyio import from_thread
 from anyio.lowlevel import RunVar, current_token
 
+from hermes_run.limiters import limiter_in
 from hermes_run.tools.foreign import ordinary
 
 AT_ONCE = 64
@@ -46,17 +47,9 @@ async def in_thread(function: Callable[[], Any]) -> Any:  # noqa: ANN401 - whate
         with contextlib.suppress(RuntimeError):
             from_thread.run_sync(done.set, token=loop)
 
-    async with _limiter():
+    async with limiter_in(_places, AT_ONCE):
         threading.Thread(target=work, name="hermes-run tool", daemon=True).start()
         await done.wait()
     if failure:
         raise ordinary(failure[0])
     return result[0]
-
-
-def _limiter() -> anyio.CapacityLimiter:
-    try:
-        return _places.get()
-    except LookupError:
-        _places.set(anyio.CapacityLimiter(AT_ONCE))
-        return _places.get()
