@@ -10,7 +10,7 @@ import msgspec
 from recorder.errors import MisuseError
 from recorder.json_text import decode, encode
 from recorder.messages import Json, Message, ToolCall
-from recorder.shapes import array_of, object_of
+from recorder.shapes import is_deeper, object_of
 
 DEEPEST = 128
 """How deeply a value may be nested: a reader with less stack left than the writer must cope."""
@@ -102,21 +102,13 @@ def plain(value: Json) -> Json:
 
 
 def refuse_deeper(value: Json) -> None:
-    """Refuse what no reader need cope with; looks level by level.
+    """Refuse what no reader need cope with.
 
     Raises:
         MisuseError: more than :data:`DEEPEST` containers stand in one another.
     """
-    level = [value]
-    for _ in range(DEEPEST):
-        level = [inner for outer in level for inner in _containers(outer)]
-    if level:
+    if is_deeper(value, DEEPEST):
         raise MisuseError(f"a value is nested more than {DEEPEST} levels deep")
-
-
-def _containers(value: Json) -> list[Json]:
-    inside = object_of(value).values() or array_of(value)
-    return [inner for inner in inside if isinstance(inner, dict | list)]
 
 
 def read_schemas(tools: Sequence[Mapping[str, Json]]) -> tuple[dict[str, Json], ...]:

@@ -17,6 +17,21 @@ def array_of(value: Json) -> list[Json]:
     return cast("list[Json]", value) if isinstance(value, list) else []
 
 
+def is_deeper(value: Json, levels: int) -> bool:
+    """Say whether more than *levels* objects and arrays stand in one another; level by level."""
+    level = [value]
+    for _ in range(levels):
+        level = [inner for outer in level for inner in _containers(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _containers(value: Json) -> list[Json]:
+    inside = object_of(value).values() or array_of(value)
+    return [inner for inner in inside if isinstance(inner, dict | list)]
+
+
 def text_in(value: Json) -> str:
     """Give *value* if it is a string, else an empty one."""
     return value if isinstance(value, str) else ""

@@ -16,7 +16,7 @@ from typing import NoReturn
 from recorder.errors import FormatError
 from recorder.formats.markup import whole
 from recorder.messages import Json, text_of
-from recorder.shapes import array_of, object_of
+from recorder.shapes import is_deeper
 
 DEPTH = 100
 """How deep embedded JSON may be nested; any reader takes this much."""
@@ -105,7 +105,7 @@ def read(text: str) -> dict[str, Json] | list[Json] | None:
         value = _strict.decode(text)
     except (ValueError, ArithmeticError, RecursionError):
         return None
-    if text.count("{") + text.count("[") > DEPTH and not is_shallow(value):
+    if text.count("{") + text.count("[") > DEPTH and is_deeper(value, DEPTH):
         return None
     return value
 
@@ -118,22 +118,6 @@ def decode_at(text: str, at: int) -> tuple[Json, int]:
             something.
     """
     return _strict.raw_decode(text, at)
-
-
-def is_shallow(value: Json) -> bool:
-    """Say whether *value* is nested at most :data:`DEPTH` deep."""
-    level: list[Json] = [value]
-    for _ in range(DEPTH):
-        level = [inner for outer in level for inner in _inside(outer)]
-        if not level:
-            return True
-    return False
-
-
-def _inside(value: Json) -> list[Json]:
-    """The containers that stand directly in *value*; the scalars are of no interest."""
-    inner = object_of(value).values() or array_of(value)
-    return [one for one in inner if isinstance(one, dict | list)]
 
 
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

@@ -15,10 +15,10 @@ from recorder.formats.embedding import (
     embed,
     embed_value,
     flat,
-    is_shallow,
     read,
     spell,
 )
+from recorder.shapes import is_deeper
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -159,5 +159,5 @@ def test_depth_counts_objects_and_arrays_alike():
     value = 1
     for level in range(DEPTH):
         value = [value, 1] if level % 2 else {"a": value, "b": 1}
-    assert is_shallow(value)
-    assert not is_shallow([value])
+    assert not is_deeper(value, DEPTH)
+    assert is_deeper([value], DEPTH)
