@@ -63,6 +63,11 @@ def seconds(ts: str) -> float:
     return datetime.fromisoformat(ts).timestamp()
 
 
+def between(began: str, ended: str) -> float:
+    """Seconds from one moment to another, none where the clock was set back meanwhile."""
+    return max(0.0, seconds(ended) - seconds(began))
+
+
 def tools_hash(tools: tuple[dict[str, Json], ...]) -> str:
     """Name a list of tool schemas by its content: SHA-256 of its canonical JSON, 16 hex digits."""
     return hashlib.sha256(canonical(tools)).hexdigest()[:16]

@@ -35,7 +35,7 @@ from recorder.events import (
     ToolStarted,
     Unknown,
     UserSpoke,
-    seconds,
+    between,
 )
 from recorder.messages import Json, Message, Usage, add_usage
 from recorder.steps import Step, Turn, opening_turns
@@ -193,7 +193,7 @@ def _resume(session: Session, event: SessionResumed) -> Session:
         attempt=event.attempt,
         resumed_at=event.seq,
         stalled=session.stalled + 1 if event.previous == CRASHED else 0,
-        idle_s=session.idle_s + max(0.0, seconds(event.ts) - seconds(session.advanced)),
+        idle_s=session.idle_s + between(session.advanced, event.ts),
         drift=session.drift + tuple(name for name in event.drift if name not in session.drift),
         ended=None,
         failing=0,

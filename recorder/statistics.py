@@ -18,7 +18,7 @@ from recorder.events import (
     SessionStarted,
     ToolReturned,
     UserSpoke,
-    seconds,
+    between,
 )
 from recorder.messages import Usage, add_usage
 from recorder.stats import judge
@@ -223,7 +223,7 @@ class StatisticsFold:
         session = self._open.get(event.session)
         if session is None or session.began is None:
             return
-        self._session_s += max(0.0, seconds(event.ts) - seconds(session.began))
+        self._session_s += between(session.began, event.ts)
         session.began = None
         if event.outcome in _FINAL or not _may_change(session):
             self._turn(event.session, None)

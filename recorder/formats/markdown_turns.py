@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from recorder.errors import FormatError
-from recorder.events import ModelReplied, ToolReturned, seconds
+from recorder.events import ModelReplied, ToolReturned, between
 from recorder.formats.embedding import flat, looks_like_json, read
 from recorder.formats.markdown_text import fenced, folded, span
 from recorder.formats.pictures import has_pictures, shown
@@ -143,6 +143,6 @@ def _seconds(times: Times | None) -> float | None:
     if times is None or not (times.started and times.finished):
         return None
     try:
-        return max(0.0, seconds(times.finished) - seconds(times.started))
+        return between(times.started, times.finished)
     except (ValueError, TypeError, OverflowError):
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from recorder.events import ToolReturned, seconds
+from recorder.events import ToolReturned, between
 from recorder.formats import hermes
 from recorder.formats.foreign import ORPHANS
 from recorder.formats.pictures import shown
@@ -13,8 +13,6 @@ from recorder.session import Session
 from recorder.shapes import object_of, text_in
 from recorder.stats import error_counts, tool_stats
 from recorder.steps import Step, pair
-
-_MINUTE, _PLAIN = len("2026-01-01T00:00:"), len("2026-01-01T00:00:00.000Z")
 
 
 def render(session: Session, run: str = "") -> dict[str, Json]:
@@ -126,7 +124,7 @@ def _timing(session: Session) -> dict[str, Json]:
     is known of how long it took but that it took no less than nothing.
     """
     steps = [turn for turn in session.turns if isinstance(turn, Step)]
-    whole = _between(session.began, session.last) if session.began else None
+    whole = between(session.began, session.last) if session.began else None
     return {
         "started": session.began or None,
         "finished": session.last if session.ended else None,
@@ -138,17 +136,5 @@ def _timing(session: Session) -> dict[str, Json]:
 
 
 def _sum(times: Iterable[Times | None]) -> float | None:
-    known = [_between(one.started, one.finished) for one in times if one and one.finished]
+    known = [between(one.started, one.finished) for one in times if one and one.finished]
     return round(sum(known), 3) if known else None
-
-
-def _between(began: str, ended: str) -> float:
-    """Seconds from one moment to another, none where the clock was set back meanwhile."""
-    if began[:_MINUTE] == ended[:_MINUTE] and _is_plain(began) and _is_plain(ended):
-        return max(0.0, float(ended[_MINUTE:-1]) - float(began[_MINUTE:-1]))
-    return max(0.0, seconds(ended) - seconds(began))
-
-
-def _is_plain(ts: str) -> bool:
-    """Whether a moment is written as :func:`~recorder.events.timestamp` does it."""
-    return len(ts) == _PLAIN and ts[-1] == "Z"
