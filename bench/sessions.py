@@ -20,7 +20,8 @@ from anyio.abc import ObjectReceiveStream, ObjectSendStream
 from bench.server import TOOL
 from hermes_run import Context, tool
 from hermes_run.config import Settings
-from hermes_run.models.source import Source, open_source
+from hermes_run.models.opening import open_source
+from hermes_run.models.source import Source
 from hermes_run.prompts import Prompt, Reading, Reject
 from hermes_run.run import Run, open_run
 from hermes_run.throttle.gate import Gate

@@ -47,7 +47,7 @@ from bench.sessions import (
 from hermes_run.beside import open_rejects
 from hermes_run.feed import feed
 from hermes_run.intake import Intake
-from hermes_run.models.source import open_source
+from hermes_run.models.opening import open_source
 from hermes_run.run import REJECTS, Run
 from hermes_run.sandboxes.choosing import open_wall
 from hermes_run.shared import open_plan

@@ -12,8 +12,9 @@ from anyio.abc import ObjectSendStream
 
 from hermes_run.config import Settings, check
 from hermes_run.errors import UsageError, ungrouped
+from hermes_run.models.opening import open_source
 from hermes_run.models.protocol import Model
-from hermes_run.models.source import Source, open_source
+from hermes_run.models.source import Source
 from hermes_run.prompts import Prompt, Reading, Reject
 from hermes_run.run import Run, open_run
 from hermes_run.tools.opening import open_stock

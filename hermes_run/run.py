@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import anyio
 from anyio.abc import ObjectSendStream
@@ -18,6 +18,7 @@ from hermes_run.config import Settings
 from hermes_run.errors import ungrouped
 from hermes_run.feed import feed
 from hermes_run.intake import Intake
+from hermes_run.models.source import Source
 from hermes_run.plan import Plan
 from hermes_run.prompts import Prompt, Reject
 from hermes_run.report import Poisoned, Report
@@ -45,9 +46,6 @@ from recorder.opening import open_record, reopen_record
 from recorder.record import Record
 from recorder.session import Session
 from recorder.settings import JournalStatistics
-
-if TYPE_CHECKING:  # its libraries take longer to load than all of this
-    from hermes_run.models.source import Source
 
 REFRESH_S = 10.0
 """How often ``statistics.json`` is replaced while running, in seconds."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,6 +12,7 @@ from hermes_run.beside import keep_limits
 from hermes_run.budget import Budget
 from hermes_run.config import Settings
 from hermes_run.errors import UsageError
+from hermes_run.models.source import Source
 from hermes_run.plan import Plan
 from hermes_run.prices import read_prices
 from hermes_run.runlog import open_log
@@ -22,9 +22,6 @@ from hermes_run.sandboxes.watch import open_watch
 from recorder.json_text import decode
 from recorder.messages import Message
 from recorder.record import Record
-
-if TYPE_CHECKING:  # its libraries take longer to load than all of this
-    from hermes_run.models.source import Source
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ import anyio
 from rich.console import Console
 
 from hermes_run.config import Settings
-from hermes_run.models.source import open_source
+from hermes_run.models.opening import open_source
 from hermes_run.progress.screens import drawn
 from hermes_run.progress.snapshot import Snapshot
 from hermes_run.progress.watch import watch

@@ -14,8 +14,8 @@ from hermes_run.config import SIMULATED, Settings
 from hermes_run.doctor.examine import MOST, examine
 from hermes_run.doctor.judge import judge
 from hermes_run.doctor.table import Diagnosis, document, lines, sentence, verdicts
+from hermes_run.models.opening import endpoint_of, names_of, targets_of
 from hermes_run.models.simulated.server import serve
-from hermes_run.models.source import endpoint_of, names_of, targets_of
 from hermes_run.targets import Target
 from hermes_run.words import clean
 from recorder.json_text import encode

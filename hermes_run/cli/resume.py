@@ -220,7 +220,7 @@ async def _go_on(
     again: Again, past: Past, shelf: Shelf, signals: Signals
 ) -> tuple[Report, list[str]]:
     """Do what is left; all of it is on disk when this returns. Gives what is to be told, too."""
-    from hermes_run.models.source import open_source, unasked  # loads only where a run goes on
+    from hermes_run.models.opening import open_source, unasked  # loads only where a run goes on
 
     directory, settings = again.directory, again.settings
     resumption = await to_thread.run_sync(Resumption, directory, past, again.choices)

@@ -69,7 +69,7 @@ async def _run(order: Order, shelf: Shelf, signals: Signals) -> tuple[Report, li
         JournalError: the record can't be written.
         UsageError: there is no key, or the prefill file can't be used.
     """
-    from hermes_run.models.source import open_source  # its libraries load when they are asked for
+    from hermes_run.models.opening import open_source  # its libraries load when they are asked for
 
     settings = order.settings
     given = {"path": str(order.prompts.absolute()), "rows": order.rows}

@@ -15,11 +15,11 @@ from hermes_run.errors import EndpointError, UsageError
 from hermes_run.models.chat import ChatModel
 from hermes_run.models.connect import Connection, Endpoint, open_client
 from hermes_run.models.exchange import Exchange
+from hermes_run.models.opening import NO_KEY
 from hermes_run.models.protocol import Request
 from hermes_run.models.raised import failure_of
 from hermes_run.models.secret import secrets_of
 from hermes_run.models.seen import Listed, Seen
-from hermes_run.models.source import NO_KEY
 from recorder.json_text import decode
 from recorder.messages import Json
 

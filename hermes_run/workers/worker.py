@@ -16,7 +16,8 @@ from hermes_run.collecting import collecting_seldom
 from hermes_run.complaints import kept_from_the_screen
 from hermes_run.errors import HermesRunError, leaves, ungrouped
 from hermes_run.fitting import Fitting
-from hermes_run.models.source import Source, open_ways, provider_of
+from hermes_run.models.opening import open_ways, provider_of
+from hermes_run.models.source import Source
 from hermes_run.models.throttled import Throttled
 from hermes_run.plan import Plan
 from hermes_run.sandboxes.choosing import open_wall

@@ -11,7 +11,7 @@ from hermes_run.config import Settings
 from hermes_run.doctor.examine import examine
 from hermes_run.doctor.judge import judge
 from hermes_run.doctor.table import Diagnosis
-from hermes_run.models.source import endpoint_of, targets_of
+from hermes_run.models.opening import endpoint_of, targets_of
 
 Diagnose: TypeAlias = Callable[..., Awaitable[Diagnosis]]
 

@@ -11,10 +11,10 @@ from aiohttp import web
 
 from hermes_run.errors import EndpointError
 from hermes_run.models.chat import Endpoint, open_chat
+from hermes_run.models.opening import reach
 from hermes_run.models.probe import open_probe
 from hermes_run.models.protocol import Request
 from hermes_run.models.secret import secrets_of
-from hermes_run.models.source import reach
 
 KEY = "sk-mine-0123456789abcdef"
 SAID: dict[str, Any] = {
