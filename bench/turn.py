@@ -2,8 +2,9 @@
 
 A server in another process sends 20 chunks a turn to so many sessions at once, with so many
 messages of history. Microseconds of CPU a turn for each client, in interleaved rounds over all
-clients and both numbers of sessions; the ratios are taken round by round: ours to the bare SDK, and
-many sessions to few, for ours and for raw aiohttp, which tells what the machine makes of them.
+clients and both numbers of sessions; the ratios are taken round by round: ours to the bare SDK with
+few sessions, and many sessions to few, with as many turns in each, for ours and for raw aiohttp,
+which tells what the machine makes of them.
 ``server_busy`` must be well below 1 for the rest to mean anything. Chunks are paced, so that a
 client which keeps up gets each for itself, as from a model that takes its time; one that can't keep
 up gets several at once, which only makes it look cheaper than it is.
@@ -39,8 +40,8 @@ from hermes_run.throttle.notices import Notices
 from recorder.messages import Message
 
 MESSAGE_BYTES = 2_000
-TURNS, QUICK_TURNS = 192, 16
-"""At least so many are measured at once, or one in every session."""
+TURNS, QUICK_TURNS = 4, 1
+"""So many are measured in each session: the first after a pause finds nothing in the caches."""
 
 PACE_A_SESSION_S = 0.0003
 """Between two chunks of one stream, for each session: at any number of them the same load."""
@@ -145,7 +146,9 @@ async def spend(turn: Turn, sessions: int, turns: int) -> float:
 
 
 @asynccontextmanager
-async def clients(server: Server, sessions: int, messages: int) -> AsyncGenerator[dict[str, Turn]]:
+async def clients(
+    server: Server, sessions: int, messages: int, *, with_sdk: bool
+) -> AsyncGenerator[dict[str, Turn]]:
     """Open every client for so many sessions, with connections that are made."""
     url = server.url(pace_s=PACE_A_SESSION_S * sessions)
     roles = ("user", "assistant")
@@ -156,10 +159,13 @@ async def clients(server: Server, sessions: int, messages: int) -> AsyncGenerato
     async with AsyncExitStack() as stack:
         made = {
             "ours": ours(url, sessions, history),
-            "sdk": sdk(DefaultAsyncHttpxClient(limits=limits), url, history),
-            "sdk_aiohttp": sdk(DefaultAioHttpClient(limits=limits), url, history),
             "raw_aiohttp": raw(url, sessions, history),
         }
+        if with_sdk:
+            made |= {
+                "sdk": sdk(DefaultAsyncHttpxClient(limits=limits), url, history),
+                "sdk_aiohttp": sdk(DefaultAioHttpClient(limits=limits), url, history),
+            }
         turns = {name: await stack.enter_async_context(one) for name, one in made.items()}
         for turn in turns.values():
             await spend(turn, sessions, 1)  # connections and imports
@@ -174,7 +180,9 @@ async def measure(server: Server, messages: int, asked: argparse.Namespace) -> t
     spent: Spent = {}
     async with AsyncExitStack() as stack:
         opened = {
-            sessions: await stack.enter_async_context(clients(server, sessions, messages))
+            sessions: await stack.enter_async_context(
+                clients(server, sessions, messages, with_sdk=sessions == min(asked.sessions))
+            )
             for sessions in asked.sessions
         }
         with server.watched() as watched:
@@ -183,11 +191,11 @@ async def measure(server: Server, messages: int, asked: argparse.Namespace) -> t
     return spent, watched.busy
 
 
-async def _round(opened: dict[int, dict[str, Turn]], least: int, spent: Spent) -> None:
-    """Measure every client at every number of sessions once, *least* turns or one in each."""
-    for sessions, turns in opened.items():
-        for name, turn in turns.items():
-            took = await spend(turn, sessions, max(1, least // sessions))
+async def _round(opened: dict[int, dict[str, Turn]], turns: int, spent: Spent) -> None:
+    """Measure every client at every number of sessions once, so many *turns* in each."""
+    for sessions, made in opened.items():
+        for name, turn in made.items():
+            took = await spend(turn, sessions, turns)
             spent.setdefault((sessions, name), []).append(took)
 
 
@@ -195,12 +203,8 @@ def figures(spent: Spent, messages: int) -> list[Figure]:
     """Lay what was spent beside the budget."""
     few, many = min(spent)[0], max(spent)[0]
     said = "1 message" if messages == 1 else f"{messages} messages"
-    found: list[Figure] = []
-    for sessions in sorted({sessions for sessions, _ in spent}):
-        mine, theirs = spent[sessions, "ours"], spent[sessions, "sdk"]
-        budget = TO_SDK.get(messages) if sessions == few else None
-        name = f"ours / sdk, {sessions} sessions, {said}"
-        found.append(at_most(name, "", ratios(mine, theirs), budget))
+    to_sdk = ratios(spent[few, "ours"], spent[few, "sdk"])
+    found = [at_most(f"ours / sdk, {few} sessions, {said}", "", to_sdk, TO_SDK.get(messages))]
     if many > few:
         for name, budget in (("ours", MANY_TO_FEW), ("raw_aiohttp", None)):
             grown = ratios(spent[many, name], spent[few, name])
