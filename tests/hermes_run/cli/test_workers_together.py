@@ -92,10 +92,17 @@ def test_what_a_run_may_cost_is_for_all_of_them(
 
 def test_a_run_may_end_when_most_sessions_have(command, prompts, serve, reply, sound, written):
     """In whichever process they were; the others are given up when their time is over."""
+    slow_is_there, answered = anyio.Event(), 0
 
     async def answer(request: web.Request) -> web.Response:
+        nonlocal answered
         if "slow" in (await request.json())["messages"][-1]["content"]:
+            slow_is_there.set()
             await anyio.sleep_forever()
+        answered += 1
+        if answered > 1:  # the first is answered at once, so that more may be asked
+            with anyio.move_on_after(20):
+                await slow_is_there.wait()
         return reply()
 
     rows = [*ROWS[:7], {"id": "slow", "prompt": "slow"}]
