@@ -8,7 +8,8 @@ records in turn, and prints milliseconds of CPU a session for each, threads incl
 - *off*: a record that takes every fact and does nothing;
 - *aiofiles*: one write and one flush an event with bare ``aiofiles``, not durable, no rows.
 
-The recorder's share is (on - off) / on. Facts are born, checked and folded with each of them: the
+The recorder's share is (on - off) / on, each as the mean of a few bursts of a repeat, as the
+difference of two large figures is small. Facts are born, checked and folded with each of them: the
 fold is what the loop decides by, and it would be there without any record.
 
 What counts is a run that fills its core, with many sessions of which each gets a chunk at a time:
@@ -25,6 +26,7 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from statistics import fmean
 from typing import Any, TypeAlias
 
 import aiofiles
@@ -65,8 +67,11 @@ CONCURRENCY, QUICK = 64, 4
 MANY = 5
 """So many times as many sessions fill a core."""
 
-BURST = 4
+BURST = 2
 """Sessions for each place in a burst: its beginning and its end should count little."""
+
+OFTEN, COMPARED = 5, ("on", "off")
+"""So many bursts a repeat where the budget is, of the two that it is about."""
 
 
 class NoRows(Record):
@@ -147,12 +152,13 @@ async def open_client(
 
 
 class Load(msgspec.Struct, frozen=True):
-    """So many sessions at once and in a burst, and the seconds between chunks."""
+    """So many sessions at once and in a burst, the seconds between chunks, the bursts a repeat."""
 
     name: str
     concurrency: int
     sessions: int
     pace_s: float
+    often: int = 1
 
 
 class Spent(msgspec.Struct, frozen=True):
@@ -165,7 +171,7 @@ class Spent(msgspec.Struct, frozen=True):
 async def measure(server: Server, load: Load, repeats: int) -> Spent:
     """Measure every kind of record in turn, again and again.
 
-    Each repeat begins with another one, so that none is always measured after the same.
+    Each round begins with another one, so that none is always measured after the same.
     """
     url = server.url(TURNS, load.pace_s)
     spent: dict[str, list[float]] = {name: [] for name in KINDS}
@@ -183,9 +189,8 @@ async def measure(server: Server, load: Load, repeats: int) -> Spent:
         names = deque(clients)
         with server.watched() as watched:
             for _ in range(repeats):
-                for name in names:
-                    spent[name].append(await spend(clients[name], load.sessions))
-                names.rotate(1)
+                for name, costs in (await _repeat(clients, names, load)).items():
+                    spent[name].append(fmean(costs))
         passed = time.perf_counter() - began
         checks = {
             "most": {name: client.most for name, client in clients.items()},
@@ -193,6 +198,19 @@ async def measure(server: Server, load: Load, repeats: int) -> Spent:
             "server_busy": round(watched.busy, 2),
         }
     return Spent(spent, checks)
+
+
+async def _repeat(
+    clients: dict[str, Client], names: deque[str], load: Load
+) -> dict[str, list[float]]:
+    """Measure every kind of record once, and those that are compared as often as *load* says."""
+    costs: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(load.often):
+        for name in names:
+            if not number or name in COMPARED:
+                costs[name].append(await spend(clients[name], load.sessions))
+        names.rotate(1)
+    return costs
 
 
 def figures(load: Load, costs: dict[str, list[float]], budget: float | None) -> list[Figure]:
@@ -217,7 +235,7 @@ def loads(*, quick: bool) -> tuple[Load, Load]:
     few = QUICK if quick else CONCURRENCY
     many, pace_s = MANY * few, pace(few)
     return (
-        Load("core full", many, BURST * many, pace_s),
+        Load("core full", many, BURST * many, pace_s, 1 if quick else OFTEN),
         Load("at leisure", few, BURST * few, pace_s),
     )
 

@@ -81,11 +81,14 @@ async def open_journal(
 class Journal:
     """An open journal; made by :func:`open_journal`.
 
+    ``syncs_each`` says that each fact is to be durable before its session goes on.
+
     Lines are durable, in flight or pending, in this order; a place among all that was accepted is
     a number of bytes.
     """
 
     def __init__(self, chain: Chain, settings: JournalSettings) -> None:
+        self.syncs_each = settings.sync == "event"
         self._chain = chain
         self._settings = settings
         self._pending = Pending(settings.pending_bytes)
@@ -105,7 +108,8 @@ class Journal:
     async def __call__(self, event: Event) -> None:
         """Accept *event*; with ``sync="event"`` also make it durable. Raises as these do."""
         await self.accept(event)
-        await self.settled()
+        if self.syncs_each:
+            await self.durable()
 
     async def accept(self, event: Event) -> None:
         """Accept *event*: it stands in the ordered list, or this raises and it does not.
@@ -115,20 +119,16 @@ class Journal:
             MisuseError: the journal is closed, or the event has no JSON form.
         """
         line, pending = self._line, self._pending
-        frame_into(event, line)
-        room = pending.room - len(line)
+        end = frame_into(event, line)
+        room = pending.room - len(line) - len(end)
         if room < 0:
             line = bytes(line)  # others need the buffer meanwhile
-            await pending.enter(len(line))
+            await pending.enter(len(line) + len(end))
         else:
             pending.room = room
         pending.add(line)
+        pending.add(end)
         pending.count += 1
-
-    async def settled(self) -> None:
-        """Return when what was accepted is as safe as the sync mode promises; raises as durable."""
-        if self._settings.sync == "event":
-            await self.durable()
 
     async def declare(self, tools: tuple[dict[str, Json], ...]) -> str:
         """Record a list of tool schemas, once; gives the hash that sessions refer to it by.
@@ -236,7 +236,7 @@ class Journal:
     async def _gather(self) -> None:
         """Let lines come, but so that they can just be durable when the window ends."""
         settings, last = self._settings, self._last_take
-        grouped = settings.sync != "event"  # else each line has a sync of its own
+        grouped = not self.syncs_each
         takes = min(self._last_commit - last, settings.window_s / 2)
         window_ends = last + grouped * (settings.window_s - takes)
         await self._pending.gather(window_ends, hurry_ends=last + grouped * settings.hurry_s)

@@ -104,10 +104,10 @@ class Record:
 
     def _count(self, event: Event) -> None:
         self.statistics.add(event)
-        if isinstance(event, SessionResumed):
-            self.resumed[event.session] = event.attempt
-        elif isinstance(event, SessionStarted):
+        if type(event) is SessionStarted:
             self._begun.add(event.session)
+        elif type(event) is SessionResumed:
+            self.resumed[event.session] = event.attempt
 
     async def settle(self, event: Event) -> None:
         """Give an accepted *event* to the other sinks, and wait as the sync mode asks.
@@ -117,7 +117,8 @@ class Record:
         """
         for sink in self._others:
             await sink(event)
-        await self.journal.settled()
+        if self.journal.syncs_each:
+            await self.journal.durable()
 
     async def durable(self) -> None:
         """Return when everything accepted so far is on disk; see :meth:`Journal.durable`."""
