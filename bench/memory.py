@@ -10,7 +10,7 @@ session is taken off once, as the bytes of its messages (a prompt, two calls and
 connections and buffers count; the server is another process, and some sessions have come further
 than to their third turn when the last does.
 
-*Prompts*: one process runs a million sessions, the smallest that there are, from a file, 64 at
+*Prompts*: one process runs a million sessions, the smallest that there are, from a file, 256 at
 once, and is looked at as they end. Two things may grow, and the budget is their sum: that no row
 and no session comes twice is known by 64 bits of each name (:class:`recorder.marks.Marks`, 12 bytes
 a name with what allocators lose, so 24 MB for a million of both), and the two pages that the

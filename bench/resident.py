@@ -33,7 +33,7 @@ from recorder.events import Event, ModelReplied, SessionEnded, SessionStarted, T
 from recorder.json_text import encode
 from recorder.messages import Json, ToolCall, Usage
 
-CONCURRENCY = 64
+CONCURRENCY = 256
 TURN, TURNS = 3, 12
 """The turn in which sessions wait, and more than any gets to while the others come to theirs."""
 

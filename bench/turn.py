@@ -40,7 +40,7 @@ from hermes_run.throttle.notices import Notices
 from recorder.messages import Message
 
 MESSAGE_BYTES = 2_000
-TURNS, QUICK_TURNS = 4, 1
+TURNS, QUICK_TURNS = 3, 1
 """So many are measured in each session: the first after a pause finds nothing in the caches."""
 
 PACE_A_SESSION_S = 0.0003
