@@ -31,6 +31,7 @@ from bench.answer import Answer, Curve, Figure, arguments, at_most, parsed, rati
 from bench.bare import open_bare
 from bench.server import CHUNKS, Server, open_server
 from bench.sessions import LOOK_AROUND, TURNS, Client, open_ours, pace, spend
+from hermes_run.collecting import collecting_seldom
 
 BUDGETS = {64: 10.0, 1000: 12.5}
 """Milliseconds a session, by how many run at once."""
@@ -152,7 +153,7 @@ def main() -> None:
     options = parsed(parser)
     chosen = options.concurrency or (QUICK if options.quick else CONCURRENCY)
     least = QUICK_LEAST if options.quick else LEAST
-    with open_server() as server:
+    with open_server() as server, collecting_seldom():  # as the command does
         tell(anyio.run(compare, server, chosen, options.repeats, least))
 
 

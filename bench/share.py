@@ -47,6 +47,7 @@ from bench.sessions import (
     spend,
 )
 from hermes_run.beside import open_rejects
+from hermes_run.collecting import collecting_seldom
 from hermes_run.feed import feed
 from hermes_run.intake import Intake
 from hermes_run.models.opening import open_source
@@ -246,7 +247,7 @@ def main() -> None:
     found: list[Figure] = []
     checks: dict[str, Any] = {}
     asked = loads(quick=options.quick)
-    with open_server() as server:
+    with open_server() as server, collecting_seldom():  # as the command does
         for load, budget in zip(asked, (BUDGET, None), strict=True):
             spent = anyio.run(measure, server, load, options.repeats)
             found += figures(load, spent.costs, budget)

@@ -24,7 +24,7 @@ from recorder.messages import Usage, add_usage
 from recorder.stats import judge
 from recorder.steps import Step, pair, unanswered
 
-_AT_ONCE = 64
+_AT_ONCE = 32
 """So many events are counted together: one after the other they are cheap, each for itself not."""
 
 _FINAL = ("completed", "limit", "refused")
@@ -82,8 +82,8 @@ class _Open(msgspec.Struct):
 class StatisticsFold:
     """A sink that counts; constant work an event, and memory only for sessions that may go on.
 
-    Events are counted when somebody asks, and when some have come: that the work is done at once
-    keeps it in the processor's caches. Until then they are kept, also those of sessions that ended.
+    Events are counted when somebody asks, when some have come, and when a session ends, of which
+    nothing may be kept: that the work is done at once keeps it in the processor's caches.
     """
 
     def __init__(self) -> None:
@@ -116,7 +116,7 @@ class StatisticsFold:
     def add(self, event: Event) -> None:
         """Count *event*."""
         self._uncounted.append(event)
-        if len(self._uncounted) >= _AT_ONCE:
+        if len(self._uncounted) >= _AT_ONCE or type(event) is SessionEnded:
             self._count()
 
     def _count(self) -> None:

@@ -273,11 +273,3 @@ def test_what_was_odd_about_results_is_counted(story: Story):
     story.tell(ModelReplied, calls=calls("a3"))
     story.tell(ToolReturned, call_id="a3", status="skipped", flags=("repeated",))
     assert story.value.result_flags == {"b": 1, "coerced": 1, "repeated": 2}
-
-
-def test_few_facts_wait_to_be_counted():
-    """They keep what was said in sessions that are over."""
-    fold = StatisticsFold()
-    for seq in range(1_000):
-        fold.add(UserSpoke(session="s", seq=seq, ts=timestamp(0), content="word"))
-        assert len(fold._uncounted) < 64

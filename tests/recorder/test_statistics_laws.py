@@ -227,6 +227,7 @@ def test_only_sessions_that_may_go_on_are_remembered(stream):
     fold, sessions = counted(stream.events), stream.sessions.items()
     over = {name for name, each in sessions if each.ended and each.ended.outcome in FINAL}
     running = {name for name, each in sessions if each.ended is None}
+    assert not any(isinstance(each, SessionEnded) for each in fold._uncounted)
     assert {name for name, _ in fold.slowest(9)} == running
     assert fold._open.keys().isdisjoint(over)
     assert fold._open.keys() >= running
