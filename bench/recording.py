@@ -94,7 +94,10 @@ async def saturate(sessions: Sessions, accept: Record) -> None:
 
 
 async def encode_only(sessions: Sessions, _: Path) -> None:
-    """Record into a sink that frames each event and forgets it."""
+    """Record into a sink that frames each event and forgets it.
+
+    It makes each line by itself, as whoever has no buffer to use again would; the journal does not.
+    """
 
     async def accept(event: Event) -> None:
         frame(event)
