@@ -81,22 +81,18 @@ async def open_journal(
 class Journal:
     """An open journal; made by :func:`open_journal`.
 
-    ``syncs_each`` says that each fact is to be durable before its session goes on.
-
     Lines are durable, in flight or pending, in this order; a place among all that was accepted is
     a number of bytes.
     """
 
     def __init__(self, chain: Chain, settings: JournalSettings) -> None:
-        self.syncs_each = settings.sync == "event"
         self._chain = chain
         self._settings = settings
         self._pending = Pending(settings.pending_bytes)
         self._batch_bytes: int | None = None
         self._durable = self._events = self._bytes = self._commits = 0
         self._in_flight = Batch()
-        self._line = bytearray()
-        self._declared = Declared()
+        self._line, self._declared = bytearray(), Declared()
         self._failure: JournalError | None = None
         self._paused: str | None = None
         self._closed, self._hurried = anyio.Event(), anyio.Event()
@@ -108,8 +104,7 @@ class Journal:
     async def __call__(self, event: Event) -> None:
         """Accept *event*; with ``sync="event"`` also make it durable. Raises as these do."""
         await self.accept(event)
-        if self.syncs_each:
-            await self.durable()
+        await self.settled()
 
     async def accept(self, event: Event) -> None:
         """Accept *event*: it stands in the ordered list, or this raises and it does not.
@@ -129,6 +124,11 @@ class Journal:
         pending.add(line)
         pending.add(end)
         pending.count += 1
+
+    async def settled(self) -> None:
+        """Return when what was accepted is as safe as the sync mode promises; raises as durable."""
+        if self._settings.sync == "event":
+            await self.durable()
 
     async def declare(self, tools: tuple[dict[str, Json], ...]) -> str:
         """Record a list of tool schemas, once; gives the hash that sessions refer to it by.
@@ -236,7 +236,7 @@ class Journal:
     async def _gather(self) -> None:
         """Let lines come, but so that they can just be durable when the window ends."""
         settings, last = self._settings, self._last_take
-        grouped = not self.syncs_each
+        grouped = settings.sync != "event"  # else each line has a sync of its own
         takes = min(self._last_commit - last, settings.window_s / 2)
         window_ends = last + grouped * (settings.window_s - takes)
         await self._pending.gather(window_ends, hurry_ends=last + grouped * settings.hurry_s)

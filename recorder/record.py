@@ -117,8 +117,7 @@ class Record:
         """
         for sink in self._others:
             await sink(event)
-        if self.journal.syncs_each:
-            await self.journal.durable()
+        await self.journal.settled()
 
     async def durable(self) -> None:
         """Return when everything accepted so far is on disk; see :meth:`Journal.durable`."""
