@@ -73,8 +73,7 @@ class Life:
         self._ear = self._words
         self.reason: str | None = None
         self.said = b""
-        self.settled = anyio.Event()
-        self.over = anyio.Event()
+        self.settled, self.over = anyio.Event(), anyio.Event()
         self._control = control
         self._numbers = numbers
         self._idle: list[Keeper] = []
@@ -82,9 +81,7 @@ class Life:
         self._kept: dict[int, Call] = {}
         self._groups: dict[int, anyio.Event] = {}
         self._scope = anyio.CancelScope()
-        self._left = False
-        self._rest = b""
-        self._noise = 0
+        self._left, self._rest, self._noise = False, b"", 0
 
     @property
     def leader(self) -> int:
@@ -99,6 +96,13 @@ class Life:
     async def live(self) -> None:
         """Hear the supervisor until it is gone; then end all that is left."""
         try:
+            await self._live()
+        finally:  # whatever failed: who waits for the end is not left waiting
+            self._finish(CLOSED)
+            self.over.set()
+
+    async def _live(self) -> None:
+        try:
             with self._scope:
                 await self._hear()
                 self.stop(KILLED)
@@ -112,8 +116,6 @@ class Life:
                 await self._hear_the_last()
             os.close(self._words)
             self._channel.close()
-            self._finish(CLOSED)
-            self.over.set()
 
     async def leave(self) -> None:
         """End everything as a session ends."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -50,8 +51,12 @@ def forget(content: bytes) -> bytes:
 
 def everything(folder: Path) -> dict[Path, bytes]:
     """Read every file of a run; the lock says who looked at it last."""
-    paths = [path for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
-    return {path: path.read_bytes() for path in paths}
+    found = {}
+    for path in folder.rglob("*"):
+        if path.name != "lock" and path.is_file():
+            with suppress(FileNotFoundError):  # who dies may remove it yet
+                found[path] = path.read_bytes()
+    return found
 
 
 def still(folder: Path) -> dict[Path, bytes]:
