@@ -257,21 +257,21 @@ class Life:
 
     def _heed(self, report: Report) -> bool:
         """Act on a report; tell whether one was to be expected."""
-        if report.verb == "ready":
-            return self._heed_ready()
+        if report.verb in ("begun", "ready"):
+            return self._heed_start(report)
         if report.verb == "gone":
             return self._heed_gone(report.number)
         if report.verb == "ended":
             return self._heed_end(report)
         return self._heed_keeper(report)
 
-    def _heed_ready(self) -> bool:
-        if self.settled.is_set() or self._left:
-            return False
-        self._ear = self._channel.reports
-        self._channel.seal()
-        self.settled.set()
-        return True
+    def _heed_start(self, report: Report) -> bool:
+        is_due = not (self.settled.is_set() or self._left)
+        if is_due and report.verb == "ready":
+            self._ear = self._channel.reports
+            self._channel.seal()
+            self.settled.set()
+        return is_due
 
     def _heed_gone(self, group: int) -> bool:
         told = self._groups.get(group)

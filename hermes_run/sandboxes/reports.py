@@ -10,9 +10,9 @@ import msgspec
 LINE_BYTES = 200
 """A longer line is noise: no report is."""
 
-Verb: TypeAlias = Literal["ready", "ended", "here", "lost", "gone"]
+Verb: TypeAlias = Literal["begun", "ready", "ended", "here", "lost", "gone"]
 
-_NUMBERS = {b"ready": 0, b"ended": 3, b"here": 1, b"lost": 1, b"gone": 1}
+_NUMBERS = {b"begun": 0, b"ready": 0, b"ended": 3, b"here": 1, b"lost": 1, b"gone": 1}
 _LINE = re.compile(rb"([a-z]{4,5})((?: [0-9]{1,9}){0,3})")
 
 

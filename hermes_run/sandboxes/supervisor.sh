@@ -6,8 +6,8 @@
 #   are for this one; for each process of a command the bytes of memory and of a file in KiB, and
 #   how many files it may have open and allow itself to; how many processes there may be in all (or
 #   nothing)
-# What goes wrong at first is told on standard output, and that all is ready. From then on only the
-# FIFOs count, which nobody can open any more: commands may be the same user as this one.
+# Standard output is told that this has begun, what goes wrong at first, and that all is ready. From
+# then on only the FIFOs count, which nobody can open any more: commands may be the same user.
 #
 # Requests, from NAME.in:                   Reports, to NAME.out:
 #   grow K     start the keeper K
@@ -109,6 +109,9 @@ perform() {
 
 # Requests to end are for those who look after a command, not for this one.
 trap '' TERM
+# Who waits for the other end of a FIFO waits for ever where the host was killed. If it was before a
+# wall could see that, nobody reads this any more; if it is later, the wall ends all there is.
+echo begun || exit 1
 exec <"$control/$channel.in" 3>"$control/$channel.out" || exit 1
 echo ready
 exec >&3 3>&- 2>/dev/null

@@ -86,7 +86,8 @@ def test_a_run_that_reached_its_deadline_goes_on_with_what_is_left(
 def test_stragglers_are_left_and_can_be_run_to_their_end(begin, resume, endpoint, rows_of):
     """In a run that goes on the share is one of what was left."""
     endpoint.answers["e"] = [None]
-    typed = ("--finish-when", "80%", "--drain-timeout", 0.05)
+    # Two at once, so that "e" is not the first that is asked: nobody else is before it answers.
+    typed = ("--finish-when", "80%", "--drain-timeout", 0.05, "--concurrency", 2)
     begin("abcde", *typed, code=5)
     endpoint.answers["e"] = [None]  # one again, also where it was not asked before
     assert sorted(row["id"] for row in rows_of(RUN)) == ["a-0", "b-0", "c-0", "d-0"]

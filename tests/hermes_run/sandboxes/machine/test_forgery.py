@@ -48,7 +48,7 @@ async def test_what_is_no_number_is_not_served(machine, launch, site, number):
     assert not (site.folder / "made").exists()
 
 
-@pytest.mark.parametrize("forged", ["here 1", "lost 1", "ready", "gone 1", "kept 1"])
+@pytest.mark.parametrize("forged", ["here 1", "lost 1", "begun", "ready", "gone 1", "kept 1"])
 async def test_a_flood_of_answers_that_nobody_asked_for_ends_the_session(machine, forged):
     """Nobody reads on for ever; the next command finds new processes."""
     line = f"yes {forged} | head -c {2 * NOISE_BYTES}"

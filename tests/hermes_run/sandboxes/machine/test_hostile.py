@@ -91,6 +91,7 @@ async def test_a_flood_of_nonsense_is_not_listened_to(machine):
     "forged",
     [
         "ended 99 0 0",
+        "begun",
         "ready",
         "here 1",
         "lost 1",

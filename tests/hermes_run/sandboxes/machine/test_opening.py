@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import anyio
@@ -11,6 +12,7 @@ from hermes_run.sandboxes.launch import Launch
 from hermes_run.sandboxes.machine import open_machine
 from hermes_run.sandboxes.processes import OPENING, turn_to_open
 from hermes_run.sandboxes.protocol import Command
+from hermes_run.sandboxes.starting import start
 from hermes_run.sandboxes.wall import Allowance, Site
 
 WAITS = 'echo . >> "$0"; until [ -e "$0.open" ]; do sleep 0.01; done; exec "$@"'
@@ -53,3 +55,21 @@ async def test_a_few_sandboxes_are_opened_at_once(launch: Launch, tmp_path: Path
             assert len(lines(waiting)) == OPENING
             (tmp_path / "waiting.open").touch()
     assert len(lines(waiting)) == sessions
+
+
+def test_a_supervisor_whose_host_was_killed_meanwhile_ends(launch: Launch, tmp_path: Path):
+    """Its FIFOs are there, and nobody will ever be at their other end."""
+    control, waiting = Path(launch.control), tmp_path / "waiting"
+    control.mkdir()
+    for end in ("in", "out"):
+        os.mkfifo(control / f"channel.{end}")
+    late = msgspec.structs.replace(launch, argv=("/bin/sh", "-c", WAITS, str(waiting)))
+    supervisor, *pipes = start(late, Allowance(), "channel")
+    for pipe in pipes:
+        os.close(pipe)
+    (tmp_path / "waiting.open").touch()
+    try:
+        assert supervisor.wait(60) != 0
+    finally:
+        supervisor.kill()
+        supervisor.wait()

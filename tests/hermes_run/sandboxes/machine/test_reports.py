@@ -10,7 +10,7 @@ from hermes_run.sandboxes.reports import LINE_BYTES, Report, read_report, read_r
 
 numbers = st.integers(0, 999_999_999)
 reports = st.one_of(
-    st.just(Report("ready")),
+    st.sampled_from([Report("begun"), Report("ready")]),
     st.builds(Report, st.just("ended"), numbers, st.integers(0, 255), numbers),
     st.builds(Report, st.sampled_from(["here", "lost", "gone"]), numbers),
 )
@@ -19,6 +19,7 @@ reports = st.one_of(
 def written(report: Report) -> bytes:
     """Write a report as the supervisor does."""
     fields: dict[str, tuple[int, ...]] = {
+        "begun": (),
         "ready": (),
         "ended": (report.number, report.code, report.group),
     }
@@ -60,6 +61,7 @@ def test_nothing_that_comes_raises_or_is_kept_without_end(content):
     "line",
     [
         b"",
+        b"begun 1",
         b"ready 1",
         b"ended 1 2",
         b"ended 1 256 0",
