@@ -91,7 +91,7 @@ class Life:
     @property
     def goes_on(self) -> bool:
         """Whether more can be started in it."""
-        return self.reason is None and not self._left
+        return self.reason is None and not self._left and self._channel.requests >= 0
 
     async def live(self) -> None:
         """Hear the supervisor until it is gone; then end all that is left."""
@@ -102,20 +102,20 @@ class Life:
             self.over.set()
 
     async def _live(self) -> None:
-        try:
-            with self._scope:
-                await self._hear()
-                self.stop(KILLED)
-        finally:
-            os.close(self._held)
-            self._channel.end_requests()
-            while self._idle:
-                self._idle.pop().close()
-            with anyio.CancelScope(shield=True):  # it has limits of its own
-                await end_processes(self._process, kill=self.reason is not None)
-                await self._hear_the_last()
-            os.close(self._words)
-            self._channel.close()
+        with contextlib.closing(self._channel), contextlib.ExitStack() as ends:
+            ends.callback(os.close, self._words)
+            try:
+                with self._scope:
+                    await self._hear()
+                    self.stop(KILLED)
+            finally:
+                os.close(self._held)
+                self._channel.end_requests()
+                while self._idle:
+                    self._idle.pop().close()
+                with anyio.CancelScope(shield=True):  # it has limits of its own
+                    await end_processes(self._process, kill=self.reason is not None)
+                    await self._hear_the_last()
 
     async def leave(self) -> None:
         """End everything as a session ends."""
@@ -160,7 +160,7 @@ class Life:
             yield
         finally:
             del self._calls[call.number], self._kept[keeper.number]
-            if self.reason is None and call.ended and len(self._idle) < IDLE:
+            if self.goes_on and call.ended and len(self._idle) < IDLE:
                 self._idle.append(keeper)
             else:
                 keeper.close()
@@ -266,7 +266,7 @@ class Life:
         return self._heed_keeper(report)
 
     def _heed_start(self, report: Report) -> bool:
-        is_due = not (self.settled.is_set() or self._left)
+        is_due = self.goes_on and not self.settled.is_set()
         if is_due and report.verb == "ready":
             self._ear = self._channel.reports
             self._channel.seal()

@@ -61,7 +61,7 @@ _MOVED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE}
 _PACK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _copies: RunVar[CapacityLimiter] = RunVar("hermes_run.sandboxes.mirror")
-"""They keep copies out of the threads that tools wait for."""
+"""Keeps copies out of the threads that tools wait for."""
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True):

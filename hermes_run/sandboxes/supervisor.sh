@@ -110,7 +110,8 @@ perform() {
 # Requests to end are for those who look after a command, not for this one.
 trap '' TERM
 # Who waits for the other end of a FIFO waits for ever where the host was killed. If it was before a
-# wall could see that, nobody reads this any more; if it is later, the wall ends all there is.
+# wall could see that, nobody reads this any more; if it is later, the wall ends all there is. Without
+# a wall that is left to whoever goes on with the run.
 echo begun || exit 1
 exec <"$control/$channel.in" 3>"$control/$channel.out" || exit 1
 echo ready

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import struct
+import termios
 from pathlib import Path
 
 import anyio
@@ -22,6 +25,12 @@ WAITS = 'echo . >> "$0"; until [ -e "$0.open" ]; do sleep 0.01; done; exec "$@"'
 def lines(path: Path) -> list[str]:
     """Give the lines of a file that may not be there yet."""
     return path.read_text().splitlines() if path.exists() else []
+
+
+def unread(pipe: int) -> int:
+    """Give how many bytes wait in a pipe."""
+    (size,) = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))
+    return size
 
 
 async def test_a_few_sandboxes_are_opened_at_once(launch: Launch, tmp_path: Path):
@@ -73,3 +82,30 @@ def test_a_supervisor_whose_host_was_killed_meanwhile_ends(launch: Launch, tmp_p
     finally:
         supervisor.kill()
         supervisor.wait()
+
+
+async def test_what_is_ready_only_once_all_is_cancelled_is_ended(
+    launch: Launch, site: Site, tmp_path: Path
+):
+    """It can't be asked for anything any more, and a session may be slow about its own end."""
+    waiting, command = tmp_path / "waiting", Command(":", timeout_s=60.0, limit=100)
+    held = msgspec.structs.replace(launch, argv=("/bin/sh", "-c", WAITS, str(waiting)))
+    with anyio.CancelScope() as everything:
+        async with (
+            open_machine(held, site, Allowance()) as machine,
+            anyio.create_task_group() as tasks,
+        ):
+            tasks.start_soon(machine.run, command)
+            while not lines(waiting):  # noqa: ASYNC110  # nobody else tells
+                await anyio.sleep(0.01)
+            life = machine._life
+            assert life
+            (tmp_path / "waiting.open").touch()
+            while unread(life._words) < len("begun\nready\n"):
+                os.sched_yield()  # nothing may be heard of it before all is cancelled
+            everything.cancel()
+            with anyio.move_on_after(60, shield=True):
+                await life.over.wait()
+            assert life.over.is_set()
+    opened = [each.readlink() for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+    assert not [each for each in opened if each.is_relative_to(site.scratch)]
