@@ -121,9 +121,8 @@ class Journal:
             await pending.enter(len(line) + len(end))
         else:
             pending.room = room
-        pending.add(line)
-        pending.add(end)
         pending.count += 1
+        pending.add((line, end))
 
     async def settled(self) -> None:
         """Return when what was accepted is as safe as the sync mode promises; raises as durable."""
@@ -144,8 +143,8 @@ class Journal:
             if name not in declared:  # somebody did while this waited for its turn
                 line = declared.line(name, tools)
                 await self._pending.enter(len(line))
-                self._pending.add(line)
                 self._pending.count += 1
+                self._pending.add((line,))
                 declared.accept(name, line, self._accepted)
         return name
 

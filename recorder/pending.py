@@ -33,9 +33,10 @@ class Batch(msgspec.Struct, frozen=True):
 class Pending:
     """Lines that were accepted and that the writer has not taken yet.
 
-    A line may be given to ``add`` once its length was taken off ``room`` and that did not get
-    negative, or once :meth:`enter` has returned; in either case before anything else is awaited.
-    Who adds one adds it to ``count`` too.
+    The pieces of a line may be given to ``add`` once its length was taken off ``room`` and that did
+    not get negative, or once :meth:`enter` has returned; in either case before anything else is
+    awaited. It is added to ``count`` before: were somebody interrupted in between, a line that
+    nobody counts would be waited for without end.
 
     Args:
         most_bytes: how much there may be, in bytes; a longer line comes in alone.
@@ -46,7 +47,7 @@ class Pending:
         self._most_bytes = most_bytes
         self._page, self._spare = io.BytesIO(), io.BytesIO()
         self._written = io.BytesIO()
-        self.add = self._page.write
+        self.add = self._page.writelines
         self._front = b""
         self._first = anyio.Lock(fast_acquire=True)
         self._paused = False
@@ -155,7 +156,7 @@ class Pending:
     def _take_page(self) -> Batch:
         """Take the page that was being filled, and go on with the other."""
         self._written, self._page, self._spare = self._page, self._spare, io.BytesIO()
-        self.add = self._page.write
+        self.add = self._page.writelines
         size = self._written.tell()
         return Batch(self._written.getbuffer()[:size], size, self.count)
 

@@ -21,8 +21,8 @@ async def add(pending, line=LINE):
         await pending.enter(len(line))
     else:
         pending.room = room
-    pending.add(line)
     pending.count += 1
+    pending.add((line,))
 
 
 async def add_all(pending, lines, added):
