@@ -65,8 +65,7 @@ def seconds(ts: str) -> float:
 
 def between(began: str, ended: str) -> float:
     """Seconds from one moment to another, none where the clock was set back meanwhile."""
-    passed = datetime.fromisoformat(ended) - datetime.fromisoformat(began)
-    return max(0.0, passed.total_seconds())
+    return max(0.0, seconds(ended) - seconds(began))
 
 
 def tools_hash(tools: tuple[dict[str, Json], ...]) -> str:
