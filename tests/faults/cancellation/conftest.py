@@ -39,7 +39,7 @@ COMMAND = "sleep 1000 >/dev/null 2>&1 & test ! -e n && echo made > n && cat here
 """What the session runs once: it would fail if the workspace had it already, and leaves a child."""
 
 PATIENCE_S = 100
-"""A run that hangs is given up so soon that its test can say where, before that is ended, too."""
+"""A run that hangs is given up so soon that its test can say where, if that can be cancelled."""
 
 
 @tool(effect="read")
@@ -158,6 +158,7 @@ def settings_of(sync: SyncMode, wall: SandboxName = "none") -> Settings:
         sync=sync,
         concurrency=2,
         deadline=1000.0,
+        tool_timeout=20.0,
     )
 
 
