@@ -17,6 +17,7 @@ from recorder.events import (
     Scored,
     SessionEnded,
     ToolReturned,
+    between,
     birth,
     seconds,
     timestamp,
@@ -117,3 +118,10 @@ def test_tools_are_named_by_their_content():
     assert tools_hash((one,)) == tools_hash((same,))
     assert tools_hash((one,)) != tools_hash((one, one))
     assert len(tools_hash(({"name": "\ud800"},))) == 16
+
+
+def test_the_time_between_two_moments_is_never_less_than_none():
+    """Somebody else's clock may have been set back, or name no zone: then it is the one here."""
+    assert between("2026-01-01T10:00:00.000Z", "2026-01-01T10:00:01.500Z") == 1.5
+    assert between("2026-01-01T10:00:01.500Z", "2026-01-01T10:00:00.000Z") == 0.0
+    assert 86_400 < between("2026-01-01T10:00:00", "2026-01-03T10:00:00.000Z") < 3 * 86_400
