@@ -168,7 +168,7 @@ class Pending:
         if most_bytes is not None and cut > most_bytes:
             cut = lines.rfind(b"\n", 0, most_bytes) + 1 or lines.find(b"\n") + 1
         taken, self._front = lines[:cut], lines[cut:]
-        return Batch(taken, len(taken), taken.count(b"\n"))
+        return Batch(taken, len(taken), taken.count(b"\n") if self._front else self.count)
 
     def _make_urgent(self) -> None:
         self._hurry.set()

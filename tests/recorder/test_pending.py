@@ -281,3 +281,14 @@ def test_an_error_is_raised_again_as_another_object():
     copy = again(error)
     assert copy is not error
     assert (type(copy), copy.args, copy.__cause__) == (MisuseError, ("no",), cause)
+
+
+@pytest.mark.parametrize("most_bytes", [None, 100])
+async def test_a_line_that_was_counted_and_never_came_is_taken_as_nothing(most_bytes):
+    """Who adds it may be interrupted in between; nobody looks for it again and again."""
+    pending = Pending(1000)
+    await pending.enter(SIZE)
+    pending.count += 1
+    taken = pending.take(most_bytes)
+    assert (bytes(taken.lines), taken.size, taken.count) == (b"", 0, 1)
+    assert pending.count == 0
