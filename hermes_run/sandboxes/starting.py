@@ -30,7 +30,7 @@ def start(
     """Start the supervisor, which goes on by the FIFOs called *channel*.
 
     Gives also the pipe to it and the one from it. The first is for the wall: its end is the
-    session's. On the second comes what goes wrong with the start, or that nothing did.
+    session's. On the second comes that it has begun, and what goes wrong then, or that nothing did.
     """
     for descriptor in launch.descriptors:
         with contextlib.suppress(OSError):  # a pipe can't, and need not
