@@ -7,8 +7,9 @@ place of it. A line that does not check is noted, and the rest goes on.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
+from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO
 
@@ -98,21 +99,17 @@ class Places:
 
         Those of one prompt are neighbours, also where a prompts file was sorted anew in between.
         """
-        first: dict[str, int] = {}
-        for kept in self._sessions.values():
-            if kept.prompt_key:
-                known = first.get(kept.prompt_key, _LATEST)
-                first[kept.prompt_key] = min(known, kept.prompt_index)
-        places = {
-            name: (
-                first.get(kept.prompt_key, kept.prompt_index),
-                kept.prompt_key,
-                kept.sample,
-                name,
-            )
-            for name, kept in self._sessions.items()
-        }
-        return sorted(places, key=places.__getitem__)
+        sessions = self._sessions
+        # One sort after the other, as each keeps the order of the one before: a key for all of it
+        # would take more memory than all that is kept of a session.
+        names = sorted(sessions)
+        names.sort(key=lambda name: sessions[name].sample)
+        names.sort(key=lambda name: sessions[name].prompt_key)
+        for prompt_key, of_prompt in groupby(names, lambda name: sessions[name].prompt_key):
+            if prompt_key:
+                _put_together([sessions[name] for name in of_prompt])
+        names.sort(key=lambda name: sessions[name].prompt_index)
+        return names
 
     def fold(self, name: str) -> Session:
         """Give a session whole.
@@ -232,6 +229,13 @@ class Places:
                 except CorruptJournalError as error:
                     raise self._corrupt(place, str(error)) from error
                 yield place, entry
+
+
+def _put_together(of_prompt: Sequence[_Kept]) -> None:
+    """Let the sessions of a prompt stand where the first of them does."""
+    first = min(kept.prompt_index for kept in of_prompt)
+    for kept in of_prompt:
+        kept.prompt_index = first
 
 
 def _head(content: bytes) -> _Head:
