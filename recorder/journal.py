@@ -233,10 +233,10 @@ class Journal:
         return self._durable + self._in_flight.size + self._pending.size
 
     async def _gather(self) -> None:
-        """Let lines come, but so that they can just be durable when the window ends."""
+        """Let lines come, and leave a quick commit the time to be done when the window ends."""
         settings, last = self._settings, self._last_take
         grouped = settings.sync != "event"  # else each line has a sync of its own
-        takes = min(self._last_commit - last, settings.window_s / 2)
+        takes = min(self._last_commit - last, settings.hurry_s, settings.window_s / 2)
         window_ends = last + grouped * (settings.window_s - takes)
         await self._pending.gather(window_ends, hurry_ends=last + grouped * settings.hurry_s)
 

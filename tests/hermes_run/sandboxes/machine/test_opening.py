@@ -10,6 +10,7 @@ from pathlib import Path
 
 import anyio
 import msgspec
+import pytest
 
 from hermes_run.sandboxes.launch import Launch
 from hermes_run.sandboxes.machine import open_machine
@@ -20,6 +21,23 @@ from hermes_run.sandboxes.wall import Allowance, Site
 
 WAITS = 'echo . >> "$0"; until [ -e "$0.open" ]; do sleep 0.01; done; exec "$@"'
 """Starts what follows when there is a certain file, and tells first that it waits for it."""
+
+
+@pytest.fixture
+def waiting(tmp_path: Path) -> Path:
+    """Where those say so who wait for a file of this name that ends in ``.open``."""
+    return tmp_path / "waiting"
+
+
+@pytest.fixture
+def held(launch: Launch, waiting: Path) -> Launch:
+    """A launch that waits before it starts its supervisor."""
+    return msgspec.structs.replace(launch, argv=("/bin/sh", "-c", WAITS, str(waiting)))
+
+
+def let_in(waiting: Path) -> None:
+    """Let those go on who wait."""
+    waiting.with_suffix(".open").touch()
 
 
 def lines(path: Path) -> list[str]:
@@ -33,10 +51,9 @@ def unread(pipe: int) -> int:
     return size
 
 
-async def test_a_few_sandboxes_are_opened_at_once(launch: Launch, tmp_path: Path):
+async def test_a_few_sandboxes_are_opened_at_once(held: Launch, waiting: Path, tmp_path: Path):
     """The others wait: hundreds that start together would leave the event loop no processor."""
-    waiting, sessions = tmp_path / "waiting", OPENING + 2
-    held = msgspec.structs.replace(launch, argv=("/bin/sh", "-c", WAITS, str(waiting)))
+    sessions = OPENING + 2
 
     async def open_and_run(number: int) -> None:
         folder = tmp_path / f"work{number}"
@@ -62,21 +79,20 @@ async def test_a_few_sandboxes_are_opened_at_once(launch: Launch, tmp_path: Path
             while len(lines(waiting)) < OPENING:  # noqa: ASYNC110
                 await anyio.sleep(0.01)
             assert len(lines(waiting)) == OPENING
-            (tmp_path / "waiting.open").touch()
+            let_in(waiting)
     assert len(lines(waiting)) == sessions
 
 
-def test_a_supervisor_whose_host_was_killed_meanwhile_ends(launch: Launch, tmp_path: Path):
+def test_a_supervisor_whose_host_was_killed_meanwhile_ends(held: Launch, waiting: Path):
     """Its FIFOs are there, and nobody will ever be at their other end."""
-    control, waiting = Path(launch.control), tmp_path / "waiting"
+    control = Path(held.control)
     control.mkdir()
     for end in ("in", "out"):
         os.mkfifo(control / f"channel.{end}")
-    late = msgspec.structs.replace(launch, argv=("/bin/sh", "-c", WAITS, str(waiting)))
-    supervisor, *pipes = start(late, Allowance(), "channel")
+    supervisor, *pipes = start(held, Allowance(), "channel")
     for pipe in pipes:
         os.close(pipe)
-    (tmp_path / "waiting.open").touch()
+    let_in(waiting)
     try:
         assert supervisor.wait(60) != 0
     finally:
@@ -85,11 +101,10 @@ def test_a_supervisor_whose_host_was_killed_meanwhile_ends(launch: Launch, tmp_p
 
 
 async def test_what_is_ready_only_once_all_is_cancelled_is_ended(
-    launch: Launch, site: Site, tmp_path: Path
+    held: Launch, site: Site, waiting: Path
 ):
     """It can't be asked for anything any more, and a session may be slow about its own end."""
-    waiting, command = tmp_path / "waiting", Command(":", timeout_s=60.0, limit=100)
-    held = msgspec.structs.replace(launch, argv=("/bin/sh", "-c", WAITS, str(waiting)))
+    command = Command(":", timeout_s=60.0, limit=100)
     with anyio.CancelScope() as everything:
         async with (
             open_machine(held, site, Allowance()) as machine,
@@ -100,7 +115,7 @@ async def test_what_is_ready_only_once_all_is_cancelled_is_ended(
                 await anyio.sleep(0.01)
             life = machine._life
             assert life
-            (tmp_path / "waiting.open").touch()
+            let_in(waiting)
             while unread(life._words) < len("begun\nready\n"):
                 os.sched_yield()  # nothing may be heard of it before all is cancelled
             everything.cancel()
