@@ -221,18 +221,3 @@ def until() -> Callable[..., None]:
             time.sleep(0.01)
 
     return wait
-
-
-@pytest.fixture
-def read_until() -> Callable[[subprocess.Popen[str], str], str]:
-    """Read the standard error of a process up to the line that holds a text."""
-
-    def read_on(running: subprocess.Popen[str], text: str) -> str:
-        said = ""
-        for line in running.stderr or ():
-            said += line
-            if text in line:
-                return said
-        raise AssertionError(f"the command ended without {text!r}: {said}")
-
-    return read_on

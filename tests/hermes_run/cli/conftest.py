@@ -58,7 +58,7 @@ def start(*arguments: object, **options: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "hermes_run", *map(str, arguments)],
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONFAULTHANDLER": "1"},
         **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
     )
 

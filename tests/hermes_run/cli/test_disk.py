@@ -34,16 +34,14 @@ def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "small_disk", [PROMPT, 4 * PROMPT], indirect=True, ids=["no room for a fact", "or for a row"]
 )
-def test_a_full_disk_pauses_the_run_until_there_is_room(process, prompts, rows_of, small_disk):
+def test_a_full_disk_pauses_the_run_until_there_is_room(
+    process, prompts, read_until, rows_of, small_disk
+):
     """Nothing is lost, and the pause is said at once."""
     path = prompts(*[{"id": str(number), "prompt": "x" * PROMPT} for number in range(3)])
     typed = ["--model", "simulated", "--concurrency", 1, "--out", small_disk, "--name", "mine"]
     running = process(*typed, path)
-    said = ""
-    for line in running.stderr:
-        said += line
-        if "PAUSED, nothing is asked until it can be recorded" in line:
-            break
+    said = read_until(running, "PAUSED, nothing is asked until it can be recorded")
     remount = ["mount", "-o", "remount,size=50m", str(small_disk)]
     subprocess.run(remount, check=True)
     out, err = running.communicate(timeout=60)

@@ -139,12 +139,12 @@ def test_the_help_shows_what_is_about_the_endpoint(command):
     assert "--samples" not in done.out
 
 
-def test_an_interrupt_ends_it_at_once(process, misbehaving):
+def test_an_interrupt_ends_it_at_once(process, read_until, misbehaving):
     """A model that says nothing would be waited for, for minutes."""
     where = ["--base-url", misbehaving.url, "--api-key", "key"]
     before = len(misbehaving.bodies)
     running = process("doctor", "--model", "silent", *where)
-    assert "small requests" in running.stderr.readline()
+    read_until(running, "small requests")
     while len(misbehaving.bodies) == before:
         assert running.poll() is None
         time.sleep(0.01)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import fields
@@ -242,7 +243,11 @@ def test_a_signal_stops_it_and_nothing_is_left(process, run, number):
         assert time.monotonic() < until
         time.sleep(0.001)  # asks again, and decides nothing
     running.send_signal(number)
-    _, err = running.communicate(timeout=60)
+    try:
+        _, err = running.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        running.send_signal(signal.SIGABRT)  # tells where it stands
+        pytest.fail(running.communicate()[1])
     assert running.returncode == 128 + number
     assert err == f"hermes-run: {number.name}: stopped; nothing was written.\n"
     assert [path.name for path in Path().iterdir()] == ["runs"]

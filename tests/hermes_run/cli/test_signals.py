@@ -61,24 +61,14 @@ def typed(url: str, *more: object) -> list[object]:
     return [*common, "--concurrency", 2, *more]
 
 
-def wait_for(running, text: str) -> str:
-    """Read standard error up to the line that holds *text*."""
-    said = ""
-    for line in running.stderr:
-        said += line
-        if text in line:
-            return said
-    raise AssertionError(f"the command ended without {text!r}: {said}")
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_drains(process, prompts, serve, gate, rows_of, number):
+def test_the_first_signal_drains(process, prompts, serve, gate, rows_of, *, read_until, number):
     """Calls in flight are answered and recorded, no session is begun, the way on is said last."""
     running = process(*typed(serve(gate.hold_later), "--drain-timeout", 60, prompts(*ROWS)))
     for _ in range(2):
         assert gate.asked.acquire(timeout=30)
     running.send_signal(number)
-    wait_for(running, f"{number.name}: stopping. Calls in flight get 60 s")
+    read_until(running, f"{number.name}: stopping. Calls in flight get 60 s")
     gate.release.set()
     out, err = running.communicate(timeout=30)
     assert running.returncode == 128 + number
@@ -108,13 +98,13 @@ def test_what_is_in_flight_is_cancelled_when_its_time_is_over(
     ] * 2
 
 
-def test_the_second_signal_cancels_at_once(process, prompts, serve, gate, rows_of):
+def test_the_second_signal_cancels_at_once(process, prompts, serve, gate, rows_of, read_until):
     """However long calls in flight would have got."""
     running = process(*typed(serve(gate.hold_later), "--drain-timeout", 3600, prompts(*ROWS)))
     for _ in range(2):
         assert gate.asked.acquire(timeout=30)
     running.send_signal(signal.SIGTERM)
-    wait_for(running, "SIGTERM: stopping.")
+    read_until(running, "SIGTERM: stopping.")
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=30)
     assert running.returncode == 143
