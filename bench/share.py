@@ -15,7 +15,8 @@ fold is what the loop decides by, and it would be there without any record.
 What counts is a run that fills its core, with many sessions of which each gets a chunk at a time:
 there the window gathers what they bring, and what the recorder takes is missing elsewhere. A run
 that mostly waits for its model, *at leisure*, commits as often and has fewer facts to share that,
-on a processor that has nothing else to do.
+on a processor that has nothing else to do. And a session whose tools work in a folder of its own,
+*with workspaces*, costs more and has no more facts: of it the record is a smaller part.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ import msgspec
 from bench.answer import Answer, Figure, arguments, at_most, parsed, ratios, tell
 from bench.server import CHUNKS, Server, open_server
 from bench.sessions import (
+    LOOK_AROUND,
     LOOKUP,
     RESULT,
     TURNS,
@@ -132,14 +134,24 @@ async def open_kind(kind: Kind, folder: Path) -> AsyncGenerator[Record]:
             yield Bare(opened, folder.name, journal, file)
 
 
+class Load(msgspec.Struct, frozen=True):
+    """So many sessions at once and in a burst, the seconds between chunks, the bursts a repeat."""
+
+    name: str
+    concurrency: int
+    sessions: int
+    pace_s: float
+    often: int = 1
+    workspaces: bool = False
+
+
 @asynccontextmanager
-async def open_client(
-    kind: Kind, url: str, concurrency: int, folder: Path
-) -> AsyncGenerator[Client]:
+async def open_client(kind: Kind, url: str, load: Load, folder: Path) -> AsyncGenerator[Client]:
     """Open a run as the product does, but with a record of some *kind*."""
-    settings, prompts = settings_for(url, concurrency), Prompts()
+    tools = [LOOK_AROUND if load.workspaces else LOOKUP]
+    settings, prompts = settings_for(url, load.concurrency), Prompts()
     async with AsyncExitStack() as stack:
-        stock = await stack.enter_async_context(open_stock(settings, [LOOKUP]))
+        stock = await stack.enter_async_context(open_stock(settings, tools))
         source = await stack.enter_async_context(open_source(settings))
         wall = await stack.enter_async_context(open_wall(settings))
         record = await stack.enter_async_context(open_kind(kind, folder))
@@ -150,16 +162,6 @@ async def open_client(
         fed = await stack.enter_async_context(feed(prompts.rows()))
         run = Run(plan, Intake(fed, settings, stock.shelf, rejects))
         yield await stack.enter_async_context(driving(run, prompts, source))
-
-
-class Load(msgspec.Struct, frozen=True):
-    """So many sessions at once and in a burst, the seconds between chunks, the bursts a repeat."""
-
-    name: str
-    concurrency: int
-    sessions: int
-    pace_s: float
-    often: int = 1
 
 
 class Spent(msgspec.Struct, frozen=True):
@@ -180,7 +182,7 @@ async def measure(server: Server, load: Load, repeats: int) -> Spent:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         clients = {
             name: await stack.enter_async_context(
-                open_client(kind, url, load.concurrency, folder / name.replace(" ", "_"))
+                open_client(kind, url, load, folder / name.replace(" ", "_"))
             )
             for name, kind in KINDS.items()
         }
@@ -231,12 +233,14 @@ def figures(load: Load, costs: dict[str, list[float]], budget: float | None) -> 
     ]
 
 
-def loads(*, quick: bool) -> tuple[Load, Load]:
+def loads(*, quick: bool) -> tuple[Load, ...]:
     """Give what is to be measured; the first is what counts."""
     few = QUICK if quick else CONCURRENCY
     many, pace_s = MANY * few, pace(few)
+    often = 1 if quick else OFTEN
     return (
-        Load("core full", many, BURST * many, pace_s, 1 if quick else OFTEN),
+        Load("core full", many, BURST * many, pace_s, often),
+        Load("with workspaces", many, BURST * many, pace_s, often, workspaces=True),
         Load("at leisure", few, BURST * few, pace_s),
     )
 
@@ -248,7 +252,7 @@ def main() -> None:
     checks: dict[str, Any] = {}
     asked = loads(quick=options.quick)
     with open_server() as server, collecting_seldom():  # as the command does
-        for load, budget in zip(asked, (BUDGET, None), strict=True):
+        for load, budget in zip(asked, (BUDGET, None, None), strict=True):
             spent = anyio.run(measure, server, load, options.repeats)
             found += figures(load, spent.costs, budget)
             checks[load.name] = spent.checks
