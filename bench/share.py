@@ -15,8 +15,8 @@ fold is what the loop decides by, and it would be there without any record.
 What counts is a run that fills its core, with many sessions of which each gets a chunk at a time:
 there the window gathers what they bring, and what the recorder takes is missing elsewhere. A run
 that mostly waits for its model, *at leisure*, commits as often and has fewer facts to share that,
-on a processor that has nothing else to do. And a session whose tools work in a folder of its own,
-*with workspaces*, costs more and has no more facts: of it the record is a smaller part.
+on a processor that has nothing else to do. *With workspaces* each session has a folder of its own
+besides, as those with files and shells have: it is made and removed on the disk that is synced.
 """
 
 from __future__ import annotations
