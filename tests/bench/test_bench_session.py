@@ -23,9 +23,10 @@ def test_a_session_is_measured_against_a_bare_loop(quick):
 def test_the_share_of_the_record_is_measured_against_none_and_against_bare_files(quick):
     """Each kind of record has a figure for what a session costs with it, and the share one."""
     answer, found = quick("share")
-    full, leisurely = answer["inputs"]["loads"]
-    assert full["concurrency"] > leisurely["concurrency"] > 1
-    for load in (full, leisurely):
+    full, housed, leisurely = answer["inputs"]["loads"]
+    assert full["concurrency"] == housed["concurrency"] > leisurely["concurrency"] > 1
+    assert [load["workspaces"] for load in (full, housed, leisurely)] == [False, True, False]
+    for load in (full, housed, leisurely):
         for kind in ("on", "journal only", "off", "aiofiles"):
             assert found[f"session, {kind}, {load['name']}"]["low"] > 0
         assert reached(answer["checks"][load["name"]]["most"], load["concurrency"])
