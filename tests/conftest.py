@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.endpoint.fixtures"]
+pytest_plugins = ["tests.endpoint.fixtures", "tests.hanging"]
 
 # The same examples every time, and no example fails for being slow.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
